@@ -1,0 +1,134 @@
+/*
+ * PostgreSQL: a few pipelined connections per worker, shared by all
+ * requests.
+ *
+ * One operation is one pipeline with one sync, hence one implicit
+ * transaction: all of its statements happen or none.  Statements are
+ * prepared on each connection when it opens; only prepared statements can
+ * be sent, by their number in the generated table.
+ *
+ *     op = corr_pg_begin(pg, owner, "letters list");
+ *     corr_pg_add(op, CORR_SQL_PERSON_GUARD, 2, guard);
+ *     corr_pg_add(op, CORR_SQL_LETTERS_LIST, 3, params);
+ *     corr_pg_send(op, timeout);
+ *     …resume…
+ *     if (op->op.status == CORR_OP_OK) rows = corr_pg_rows(op, 1);
+ */
+
+#ifndef CORR_POSTGRES_H
+#define CORR_POSTGRES_H
+
+#include "op.h"
+#include "../lib/value.h"
+
+
+#define CORR_PG_STATEMENTS_MAX   12      /* in one operation */
+
+
+typedef struct {
+    ngx_str_t                name;       /* of the prepared statement */
+    ngx_str_t                text;
+    ngx_uint_t               nparams;
+} corr_pg_statement_t;
+
+
+typedef struct {
+    ngx_array_t              conninfo;   /* corr_pg_host_t: tried in turn */
+    ngx_uint_t               connections;     /* per worker */
+    ngx_uint_t               depth;           /* operations per connection */
+    ngx_uint_t               queue;           /* waiting for a place */
+    ngx_msec_t               connect_timeout; /* per host */
+    ngx_msec_t               timeout;         /* default deadline */
+    ngx_msec_t               lifetime;        /* of a connection */
+    const corr_pg_statement_t *statements;
+    ngx_uint_t               nstatements;
+} corr_pg_conf_t;
+
+
+/* One address, keywords and values for PQconnectStartParams. */
+
+typedef struct {
+    const char             **keywords;
+    const char             **values;
+    ngx_str_t                name;       /* for the log: no password */
+} corr_pg_host_t;
+
+
+typedef struct corr_pg_s  corr_pg_t;
+
+
+typedef enum {
+    CORR_PG_NULL = 0,
+    CORR_PG_TEXT,
+    CORR_PG_INT,
+    CORR_PG_BOOL,
+    CORR_PG_BYTES
+} corr_pg_param_e;
+
+
+typedef struct {
+    corr_pg_param_e          kind;
+    corr_str_t               text;       /* TEXT, BYTES: copied by add() */
+    int64_t                  n;          /* INT, BOOL */
+} corr_pg_param_t;
+
+
+#define corr_pg_null()    ((corr_pg_param_t) { CORR_PG_NULL, { 0, NULL }, 0 })
+#define corr_pg_text(s)   ((corr_pg_param_t) { CORR_PG_TEXT, (s), 0 })
+#define corr_pg_int(i)    ((corr_pg_param_t) { CORR_PG_INT, { 0, NULL }, (i) })
+#define corr_pg_bool(b)   ((corr_pg_param_t) { CORR_PG_BOOL, { 0, NULL }, (b) })
+#define corr_pg_bytes(s)  ((corr_pg_param_t) { CORR_PG_BYTES, (s), 0 })
+
+
+typedef struct {
+    corr_op_t                op;         /* first */
+
+    /* when status is CORR_OP_FAILED: what the server said */
+    u_char                   sqlstate[6];
+    ngx_uint_t               failed;     /* which statement */
+    corr_str_t               message;    /* MESSAGE_PRIMARY */
+    corr_str_t               detail;
+    corr_str_t               constraint;
+} corr_pg_op_t;
+
+
+/* Worker start and stop.  Connects in the background; never blocks. */
+corr_pg_t *corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf);
+void corr_pg_destroy(corr_pg_t *pg);
+
+/* NULL without memory. */
+corr_pg_op_t *corr_pg_begin(corr_pg_t *pg, corr_owner_t *owner,
+    const char *name);
+
+/* NGX_ERROR: no memory or too many statements. Parameters are copied. */
+ngx_int_t corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement,
+    ngx_uint_t nparams, const corr_pg_param_t *params);
+
+/*
+ * timeout in milliseconds, 0: the pool's default.  Completes later with
+ * OK, FAILED (the whole operation was rolled back), UNAVAILABLE (nothing
+ * was sent), LOST or TIMEOUT (a write may have happened: look it up).
+ */
+void corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout);
+
+/*
+ * The rows of the i-th statement; NULL unless the operation is OK.  They
+ * live until the owner detaches or corr_op_free(), and hand out text that
+ * points into the result.
+ */
+corr_rows_t *corr_pg_rows(corr_pg_op_t *op, ngx_uint_t i);
+
+/* For health and metrics. */
+typedef struct {
+    ngx_uint_t               connections;     /* usable now */
+    ngx_uint_t               wanted;
+    ngx_uint_t               in_flight;
+    ngx_uint_t               queued;
+    uint64_t                 operations;
+    uint64_t                 failures;        /* UNAVAILABLE LOST TIMEOUT */
+} corr_pg_status_t;
+
+void corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status);
+
+
+#endif /* CORR_POSTGRES_H */

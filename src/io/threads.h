@@ -1,0 +1,57 @@
+/*
+ * Work that would hold the event loop: hashing, drawing, disk.
+ *
+ * The function runs in a thread of nginx's pool and may use only what was
+ * copied into its task: no nginx pool, no log, no request.  A full queue
+ * is UNAVAILABLE, which a page turns into 503.
+ */
+
+#ifndef CORR_THREADS_H
+#define CORR_THREADS_H
+
+#include "op.h"
+
+
+typedef struct corr_task_s  corr_task_t;
+
+/* CORR_OK or another code: OK or FAILED; `result` keeps the code. */
+typedef int (*corr_task_pt)(void *data);
+
+struct corr_task_s {
+    corr_op_t                op;
+    int                      result;
+    void                    *data;       /* `size` zeroed bytes, in the
+                                            operation's pool */
+};
+
+
+/* Which pool: short CPU work at nice 19, or disk. */
+
+typedef struct corr_threads_s  corr_threads_t;
+
+corr_threads_t *corr_threads_create(ngx_cycle_t *cycle, ngx_str_t *pool,
+    ngx_int_t nice);
+void corr_threads_destroy(corr_threads_t *threads);
+
+/*
+ * A task with `size` zeroed bytes of data for run(); NULL without memory.
+ * Whatever run() reads must be inside data or in task->op.pool.  wipe() (or
+ * NULL) is called on the event loop before the memory is freed: secrets,
+ * malloc'd results, open files.
+ */
+corr_task_t *corr_task_create(corr_threads_t *threads, corr_owner_t *owner,
+    const char *name, size_t size, corr_task_pt run, void (*wipe)(void *));
+
+void corr_task_post(corr_task_t *task, ngx_msec_t timeout);
+
+typedef struct {
+    ngx_uint_t               running;    /* posted and not finished */
+    uint64_t                 operations;
+    uint64_t                 refused;
+} corr_threads_status_t;
+
+void corr_threads_status(corr_threads_t *threads,
+    corr_threads_status_t *status);
+
+
+#endif /* CORR_THREADS_H */
