@@ -1,0 +1,55 @@
+/*
+ * Sessions: a 256-bit token in a cookie, only its hash in Redis, with idle
+ * and absolute limits; a new token at every login.  And the browser cookie
+ * that binds one-time codes and the forms of people who are not logged in.
+ *
+ * What a session may is never in it: the guard statement asks PostgreSQL
+ * with each page.
+ */
+
+#ifndef CORR_SESSION_H
+#define CORR_SESSION_H
+
+#include "portal.h"
+
+
+/* Steps of the driver. */
+ngx_int_t corr_session_find(corr_page_t *p);
+
+/*
+ * A new session for a person, a clerk, or a clerk who still owes the code;
+ * the old one of this browser ends.  Sets the cookie; `then` runs when
+ * Redis has it.  The return value is the step's.
+ */
+ngx_int_t corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
+    int64_t epoch, corr_step_pt then);
+
+/* Ends this browser's session and clears its cookie. */
+ngx_int_t corr_session_end(corr_page_t *p, corr_step_pt then);
+
+/*
+ * The person's sessions, for the page that lists them: an array of
+ * corr_session_info_t in *list when `then` runs.
+ */
+typedef struct {
+    corr_str_t               id;          /* opaque, for the form */
+    int64_t                  created;     /* usec */
+    int64_t                  seen;
+    corr_str_t               address;
+    corr_str_t               agent;
+    unsigned                 current:1;
+} corr_session_info_t;
+
+ngx_int_t corr_session_list(corr_page_t *p, ngx_array_t **list,
+    corr_step_pt then);
+
+/* Ends one by its opaque id; only one's own. */
+ngx_int_t corr_session_end_other(corr_page_t *p, corr_str_t id,
+    corr_step_pt then);
+
+/* The token of the forms of this page, and its check (constant time). */
+ngx_int_t corr_csrf_prepare(corr_page_t *p);
+ngx_int_t corr_csrf_check(corr_page_t *p);
+
+
+#endif /* CORR_SESSION_H */

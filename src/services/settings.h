@@ -1,0 +1,107 @@
+/*
+ * The portal's settings, as the directives left them: one for all workers,
+ * read only after the configuration was loaded.
+ *
+ * Times are milliseconds (ngx_msec_t) or seconds (time_t), sizes bytes.
+ */
+
+#ifndef CORR_SETTINGS_H
+#define CORR_SETTINGS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../io/postgres.h"
+#include "../io/redis.h"
+#include "../io/http.h"
+
+
+typedef struct {
+    /* parts */
+    corr_pg_conf_t           pg;
+    corr_redis_conf_t        redis;
+    corr_http_conf_t         http;
+    ngx_thread_pool_t       *cpu;
+    ngx_thread_pool_t       *disk;
+    struct corr_texts_s     *texts;          /* html/ */
+    struct corr_secrets_s   *secrets;
+    struct corr_store_s     *store;
+    struct corr_captcha_set_s *captcha_set;  /* font and voices */
+    ngx_array_t             *gateways;       /* corr_gateway_t, see
+                                                services/gateway.h */
+
+    ngx_str_t                html;
+    ngx_str_t                key_file;
+    ngx_array_t             *old_key_files;  /* ngx_str_t */
+    ngx_str_t                store_path;
+    ngx_str_t                media;          /* font and voices */
+    ngx_str_t                thread_pool;
+    ngx_str_t                disk_thread_pool;
+    ngx_str_t                body_name;      /* of the government body */
+    ngx_str_t                url;            /* https://host, public */
+    ngx_str_t                host;           /* of url */
+    ngx_str_t                url_path;       /* citizen prefix in links */
+
+    /* sessions */
+    time_t                   session_idle;
+    time_t                   session_absolute;
+    time_t                   clerk_session_idle;
+    time_t                   clerk_session_absolute;
+    ngx_uint_t               cookie_secure;  /* 0 off, 1 on, 2 auto */
+
+    /* forms */
+    size_t                   form_max_size;  /* without files */
+    ngx_uint_t               form_max_fields;
+    size_t                   upload_max_size;   /* one file */
+    ngx_uint_t               upload_max_files;  /* of one letter */
+    ngx_array_t             *upload_types;   /* ngx_str_t: jpeg png pdf */
+    ngx_uint_t               upload_max_pixels;
+
+    /* codes */
+    time_t                   code_lifetime;
+    ngx_uint_t               code_tries;
+    ngx_uint_t               codes_per_mobile_hour;
+    ngx_uint_t               codes_per_mobile_day;
+    ngx_uint_t               codes_per_address_hour;
+    ngx_uint_t               codes_per_day;      /* in total */
+
+    /* throttles by address: requests in a window of a minute */
+    ngx_uint_t               login_rate;
+    ngx_uint_t               track_rate;
+    ngx_uint_t               search_rate;
+    ngx_uint_t               captcha_rate;
+    ngx_uint_t               misbehaviour;   /* faults of an address in an
+                                                hour before captchas */
+
+    /* passwords */
+    size_t                   password_memory;
+    ngx_uint_t               password_passes;
+
+    /* captcha */
+    ngx_uint_t               captcha;        /* 0 off, 1 letters, 2 always */
+    ngx_uint_t               captcha_digits;
+    time_t                   captcha_lifetime;
+
+    /* identity without a gateway: 1 the step is skipped, 0 form shut */
+    ngx_uint_t               shahkar_missing_skips;
+    ngx_uint_t               registry_missing_skips;
+
+    /* letters */
+    ngx_uint_t               tracking_digits;    /* at the beginning */
+    size_t                   subject_max;        /* characters */
+    size_t                   text_max;
+
+    /* messages */
+    ngx_msec_t               relay_interval;
+    ngx_uint_t               relay_batch;
+    time_t                   relay_lease;
+    ngx_msec_t               seal_interval;
+    ngx_str_t                audit_head;     /* file that gets the head */
+    time_t                   collect_grace;  /* orphan files */
+
+    ngx_msec_t               page_timeout;   /* one wait of a page */
+} corr_settings_t;
+
+
+#endif /* CORR_SETTINGS_H */
