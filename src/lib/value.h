@@ -85,6 +85,7 @@ uint32_t corr_name_hash(corr_str_t name);
 
 /* The index of a column, or -1. */
 int corr_rows_column(const corr_rows_t *rows, const char *name);
+int corr_rows_find(const corr_rows_t *rows, corr_str_t name, uint32_t hash);
 
 /*
  * Cells by column name, for pages that decide by them.  A missing column,
@@ -101,6 +102,16 @@ corr_str_t corr_rows_text(const corr_rows_t *rows, unsigned row,
 int corr_rows_nest(const corr_alloc_t *a, corr_rows_t *parent,
     const char *parent_column, const char *name, corr_rows_t *child,
     const char *child_column);
+
+/*
+ * The run of nested rows that belong to a row of the parent: their number
+ * is returned, the first one stored.  Rows of one parent must be
+ * neighbours; the order of the groups does not matter, but where it is the
+ * parent's, hint (a row to look at first: the last run's end, or 0) saves
+ * the search.
+ */
+unsigned corr_nest_range(const corr_nest_t *nest, const corr_rows_t *parent,
+    unsigned row, unsigned hint, unsigned *first);
 
 
 /*
@@ -119,6 +130,7 @@ void corr_view_time(corr_view_t *v, const char *name, int64_t usec);
 void corr_view_date(corr_view_t *v, const char *name, int64_t days);
 void corr_view_rows(corr_view_t *v, const char *name, corr_rows_t *rows);
 void corr_view_value(corr_view_t *v, const char *name, corr_value_t value);
+void corr_view_set(corr_view_t *v, corr_str_t name, corr_value_t value);
 
 /* The object of that name below v, made when it is not there yet. */
 corr_view_t *corr_view_object(corr_view_t *v, const char *name);
@@ -126,7 +138,10 @@ corr_view_t *corr_view_object(corr_view_t *v, const char *name);
 /* A new object at the end of the list of that name (made when missing). */
 corr_view_t *corr_view_append(corr_view_t *v, const char *name);
 
-/* All columns of one row as values of v (a single letter, the person). */
+/*
+ * All columns of one row as values of v (a single letter, the person); a
+ * row that is not there sets nothing.  Nested tables are not taken along.
+ */
 void corr_view_row(corr_view_t *v, const corr_rows_t *rows, unsigned row);
 
 /* Looks a name up in v alone.  0 when it is not there. */
