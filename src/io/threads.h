@@ -25,29 +25,53 @@ struct corr_task_s {
 };
 
 
-/* Which pool: short CPU work at nice 19, or disk. */
+/*
+ * Which pool: short CPU work at nice 19, or disk.
+ *
+ * corr_threads_declare() is for the directive that names a pool: nginx then
+ * checks at load that such a `thread_pool` exists (`nginx -t` says so with
+ * file and line), and makes its threads when a worker starts.
+ *
+ * queue: tasks posted and not finished, at the most; above it a task ends
+ * UNAVAILABLE.  0: only the pool's own max_queue counts.  nice: of the
+ * pool's threads, 0 leaves them as they are; two corr_threads_t on one pool
+ * share its threads and the larger nice.
+ */
 
 typedef struct corr_threads_s  corr_threads_t;
 
+ngx_int_t corr_threads_declare(ngx_conf_t *cf, ngx_str_t *pool);
+
+/* At the worker's start.  NULL: no memory or no such pool (logged). */
 corr_threads_t *corr_threads_create(ngx_cycle_t *cycle, ngx_str_t *pool,
-    ngx_int_t nice);
+    ngx_int_t nice, ngx_uint_t queue);
+
+/*
+ * In exit_process, where nginx has already joined the threads: wipes and
+ * frees what ended without its completion being seen.
+ */
 void corr_threads_destroy(corr_threads_t *threads);
 
 /*
  * A task with `size` zeroed bytes of data for run(); NULL without memory.
  * Whatever run() reads must be inside data or in task->op.pool.  wipe() (or
- * NULL) is called on the event loop before the memory is freed: secrets,
- * malloc'd results, open files.
+ * NULL) is called on the event loop before the memory is freed, once,
+ * whether the task ran or not: secrets, malloc'd results, open files.  It
+ * must not use a pool or a log of a request.  owner NULL: nobody waits.
  */
 corr_task_t *corr_task_create(corr_threads_t *threads, corr_owner_t *owner,
     const char *name, size_t size, corr_task_pt run, void (*wipe)(void *));
 
+/*
+ * After TIMEOUT the thread may still run (a task that had not begun by then
+ * never begins); what it made is wiped when it ends.
+ */
 void corr_task_post(corr_task_t *task, ngx_msec_t timeout);
 
 typedef struct {
     ngx_uint_t               running;    /* posted and not finished */
     uint64_t                 operations;
-    uint64_t                 refused;
+    uint64_t                 refused;    /* queue full */
 } corr_threads_status_t;
 
 void corr_threads_status(corr_threads_t *threads,

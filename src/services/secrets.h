@@ -1,0 +1,161 @@
+/*
+ * The key file and everything that is made with it.
+ *
+ * One file of at least 32 random bytes (raw, as from `head -c 32
+ * /dev/urandom`, or the same in base64) is the root of all secrets of the
+ * portal: a key of its own for each purpose is derived from it, so what is
+ * made for one purpose proves nothing for another.  More files may follow
+ * the first: keys that were in use before.  They still open and verify, but
+ * nothing new is made with them.
+ *
+ * The keys are loaded with the configuration, are never written to, and may
+ * be used from any thread.  Nothing here is logged: error texts name the
+ * file and the reason only.
+ */
+
+#ifndef CORR_SECRETS_H
+#define CORR_SECRETS_H
+
+#include "../lib/base.h"
+
+
+/* A buffer for the reason why something could not be loaded. */
+
+#define CORR_SERVICE_ERROR      256
+
+
+#define CORR_SECRETS_FILES      4       /* the current one included */
+
+#define CORR_SECRETS_MAC        32      /* bytes */
+#define CORR_SECRETS_TOKEN      43      /* characters: 256 bits, base64url */
+#define CORR_SECRETS_SEAL       12      /* characters: 60 bits */
+#define CORR_SECRETS_OVERHEAD   45      /* bytes that encryption adds */
+
+
+/*
+ * What a key is for.  The numbers are part of what is stored: never change
+ * one, never use one again.
+ */
+
+typedef enum {
+    CORR_KEY_FORM = 1,        /* csrf and form tokens */
+    CORR_KEY_CODE = 2,        /* one-time codes, as stored */
+    CORR_KEY_CAPTCHA = 3,     /* digits of a captcha from its id */
+    CORR_KEY_SESSION = 4,     /* session tokens, as stored */
+    CORR_KEY_MASK = 5,        /* the false mobile of an unknown person */
+    CORR_KEY_MESSAGE = 6,     /* texts of one-time codes on their way */
+    CORR_KEY_TOTP = 7,        /* secrets of authenticators */
+    CORR_KEY_RECEIPT = 8,     /* seals of receipts */
+    CORR_KEY_INVITATION = 9,  /* tokens of invitations, as stored */
+    CORR_KEY_FLOW = 10        /* what a form carries to its next page */
+} corr_key_e;
+
+
+typedef struct corr_secrets_s  corr_secrets_t;
+
+
+/*
+ * Loads n files, the current one first.  NULL with the reason in error: a
+ * file that cannot be read, holds less than 32 bytes, is not a plain file,
+ * or may be read or written by others (0640 and 0400 are right, 0644 is
+ * not).
+ */
+corr_secrets_t *corr_secrets_load(const char *const *paths, size_t n,
+    char error[CORR_SERVICE_ERROR]);
+
+/* Wipes; NULL is allowed. */
+void corr_secrets_free(corr_secrets_t *secrets);
+
+/* How many files were loaded. */
+size_t corr_secrets_count(const corr_secrets_t *secrets);
+
+
+/*
+ * A keyed hash (BLAKE2b, 256 bits) of n parts; each part is hashed with its
+ * length, so ("ab", "c") is not ("a", "bc").
+ */
+void corr_secrets_mac(const corr_secrets_t *secrets, corr_key_e key,
+    const corr_str_t *parts, size_t n,
+    unsigned char mac[CORR_SECRETS_MAC]);
+
+/* 1 when `mac` was made of these parts with any of the loaded files. */
+int corr_secrets_mac_check(const corr_secrets_t *secrets, corr_key_e key,
+    const corr_str_t *parts, size_t n, corr_str_t mac);
+
+/* The same with an old file: 0 is the current one. */
+void corr_secrets_mac_old(const corr_secrets_t *secrets, size_t file,
+    corr_key_e key, const corr_str_t *parts, size_t n,
+    unsigned char mac[CORR_SECRETS_MAC]);
+
+
+/*
+ * Authenticated encryption (XChaCha20-Poly1305).  `bound` is not stored but
+ * must be the same to decrypt: the row's id, so that a text cannot be moved
+ * to another row.  out has room for plain.len + CORR_SECRETS_OVERHEAD;
+ * returns the length.
+ */
+size_t corr_secrets_encrypt(const corr_secrets_t *secrets, corr_key_e key,
+    corr_str_t bound, corr_str_t plain, unsigned char *out);
+
+/*
+ * out has room for sealed.len; *len is the length.  CORR_INVALID: altered,
+ * bound to something else, or made with a key that is not loaded.  The
+ * caller wipes out (corr_secrets_wipe).
+ */
+int corr_secrets_decrypt(const corr_secrets_t *secrets, corr_key_e key,
+    corr_str_t bound, corr_str_t sealed, unsigned char *out, size_t *len);
+
+
+/* Random, from the kernel. */
+void corr_secrets_random(unsigned char *out, size_t len);
+
+/* 256 random bits as 43 characters of base64url; not NUL-terminated. */
+void corr_secrets_token(unsigned char out[CORR_SECRETS_TOKEN]);
+
+/* n random decimal digits in ASCII, each equally likely. */
+void corr_secrets_digits(unsigned char *out, size_t n);
+
+/*
+ * n ASCII digits that always follow from the parts (no modulo bias).  What
+ * they are cannot be told without the key.
+ */
+void corr_secrets_derive_digits(const corr_secrets_t *secrets,
+    corr_key_e key, const corr_str_t *parts, size_t n, unsigned char *out,
+    size_t ndigits);
+
+
+/* 1 when equal; takes the same time wherever they differ. */
+int corr_secrets_equal(corr_str_t a, corr_str_t b);
+
+void corr_secrets_wipe(void *p, size_t len);
+
+
+/*
+ * A mobile number, "09" and nine digits, which is always the same for one
+ * national code and is nobody's answer: shown masked when the code is
+ * unknown, so that the page does not tell.
+ */
+void corr_secrets_decoy_mobile(const corr_secrets_t *secrets,
+    corr_str_t national_code, unsigned char mobile[11]);
+
+
+/*
+ * The seal of a receipt: 12 characters of Crockford's base32 in lower case
+ * (no i, l, o, u), which prove that this portal issued that tracking code at
+ * that time.  The parts are the caller's: code, time, subject's hash …
+ */
+void corr_secrets_seal(const corr_secrets_t *secrets,
+    const corr_str_t *parts, size_t n,
+    unsigned char seal[CORR_SECRETS_SEAL]);
+
+/* Takes capitals, O for 0, I and L for 1. */
+int corr_secrets_seal_check(const corr_secrets_t *secrets,
+    const corr_str_t *parts, size_t n, corr_str_t seal);
+
+
+/* Lower-case hex; out has 2 * len bytes, no NUL. */
+void corr_secrets_hex(const unsigned char *data, size_t len,
+    unsigned char *out);
+
+
+#endif /* CORR_SECRETS_H */

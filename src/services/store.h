@@ -1,0 +1,146 @@
+/*
+ * Where files lie: by content, in a directory or elsewhere.
+ *
+ * A file is known by the SHA-256 of its bytes and lies at ab/cd/abcd….  It
+ * comes in as blocks into a temporary file, is hashed on the way, and takes
+ * its place so that a crash at any moment leaves either nothing or the whole
+ * file: write, fsync, rename, fsync of the directories.  Only after that may
+ * a row about it be committed.
+ *
+ * The same bytes again: the file that is there is kept, made young again and
+ * synced again (the first writer may have died before its own sync).
+ *
+ * A file without a row is an orphan.  The collector finds old files, asks
+ * the database, and removes them one by one; a lock per first byte of the
+ * hash, held for the moment of placing and the moment of removing, and the
+ * age, looked at again under it, make sure that a file placed meanwhile
+ * stays.  The grace period must be longer than any upload takes from its
+ * last block to its COMMIT.
+ *
+ * All functions block: for a thread (store_work.h) or a tool.
+ */
+
+#ifndef CORR_STORE_H
+#define CORR_STORE_H
+
+#include "filetype.h"
+
+
+#define CORR_STORE_HASH       64      /* characters, lower-case hex */
+#define CORR_STORE_PATH       4096    /* room for a path and its NUL */
+#define CORR_STORE_PREFIXES   256     /* collector's portions */
+
+
+typedef enum {
+    CORR_STORE_OK = 0,
+    CORR_STORE_LARGE,         /* over the limit given to create() */
+    CORR_STORE_REFUSED,       /* content: see verdict */
+    CORR_STORE_FULL,          /* ENOSPC, EDQUOT: tell the administrator */
+    CORR_STORE_IO,            /* EIO, permission, anything else: error */
+    CORR_STORE_ABSENT         /* no such file */
+} corr_store_error_e;
+
+
+typedef struct {
+    unsigned char    hash[CORR_STORE_HASH];  /* no NUL */
+    uint64_t         size;                   /* bytes */
+    corr_filetype_t  type;
+    unsigned         known:1;                /* the bytes were there before */
+} corr_stored_t;
+
+
+typedef struct corr_store_s    corr_store_t;
+typedef struct corr_incoming_s corr_incoming_t;  /* a file on its way in */
+
+/* One file found by scan(); mtime in unix seconds.  Non-zero stops. */
+typedef int (*corr_store_found_pt)(void *data,
+    const unsigned char hash[CORR_STORE_HASH], uint64_t size, int64_t mtime);
+
+
+/*
+ * What a place for files must be able to do; the directory is one, an object
+ * store would be another.  Errors are corr_store_error_e with errno set.
+ */
+
+typedef struct {
+    const char          *name;
+    corr_store_error_e (*create)(corr_store_t *store, corr_incoming_t *in);
+    corr_store_error_e (*write)(corr_incoming_t *in, const void *data,
+                               size_t len);
+    corr_store_error_e (*place)(corr_incoming_t *in, corr_stored_t *stored);
+    void               (*abandon)(corr_incoming_t *in);
+    corr_store_error_e (*scan)(corr_store_t *store, unsigned prefix,
+                               int64_t older, corr_store_found_pt found,
+                               void *data);
+    corr_store_error_e (*remove)(corr_store_t *store,
+                               const unsigned char hash[CORR_STORE_HASH],
+                               int64_t older);
+    corr_store_error_e (*locate)(corr_store_t *store, corr_str_t hash,
+                               char path[CORR_STORE_PATH]);
+} corr_store_backend_t;
+
+
+/*
+ * The directory must exist and be writable by the workers; what is below it
+ * is made on demand.  NULL with the reason in error.
+ */
+corr_store_t *corr_store_open(const char *directory,
+    char error[CORR_SERVICE_ERROR]);
+void corr_store_close(corr_store_t *store);
+
+
+/*
+ * Begins a file of at most `limit` bytes.  *in is malloc'd and must end in
+ * corr_store_finish() or corr_store_abandon().
+ */
+corr_store_error_e corr_store_create(corr_store_t *store, uint64_t limit,
+    corr_incoming_t **in);
+
+/* After an error only abandon() is left. */
+corr_store_error_e corr_store_write(corr_incoming_t *in, const void *data,
+    size_t len);
+
+/*
+ * Checks the content (types may be NULL: anything goes), syncs and places
+ * it.  Frees `in` whatever comes out.  *verdict (may be NULL) says why when
+ * CORR_STORE_REFUSED.
+ */
+corr_store_error_e corr_store_finish(corr_incoming_t *in,
+    corr_filetypes_t *types, corr_str_t name, corr_stored_t *stored,
+    corr_file_verdict_e *verdict);
+
+/* Removes what was written and frees `in`; NULL is allowed. */
+void corr_store_abandon(corr_incoming_t *in);
+
+
+/*
+ * The path of a stored file, for sending it.  CORR_STORE_ABSENT when hash
+ * has not the form of one; does not look whether the file is there, and so
+ * does not block.
+ */
+corr_store_error_e corr_store_path(corr_store_t *store, corr_str_t hash,
+    char path[CORR_STORE_PATH]);
+
+/* Is it there, and how large? */
+corr_store_error_e corr_store_stat(corr_store_t *store, corr_str_t hash,
+    uint64_t *size);
+
+
+/*
+ * For the collector and fsck: calls found() for each file whose hash begins
+ * with the byte `prefix` (0 … 255) and which is older than `age` seconds (0:
+ * all).  With prefix 0 it also clears abandoned temporary files older than
+ * `age` (not when 0).
+ */
+corr_store_error_e corr_store_scan(corr_store_t *store, unsigned prefix,
+    int64_t age, corr_store_found_pt found, void *data);
+
+/*
+ * Removes one file if it still is older than `age` seconds; a younger one
+ * is CORR_STORE_ABSENT and stays.  The caller has seen that no row names it.
+ */
+corr_store_error_e corr_store_remove(corr_store_t *store, corr_str_t hash,
+    int64_t age);
+
+
+#endif /* CORR_STORE_H */

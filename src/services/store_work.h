@@ -1,0 +1,83 @@
+/*
+ * store.h in threads of the disk pool: files that come in with requests,
+ * and the collector's portions.
+ *
+ *     spool = corr_spool_create(store, threads, types, owner, limit);
+ *     task = corr_spool_write(spool, block, timeout);   …resume…
+ *     task = corr_spool_write(spool, block, timeout);   …resume…
+ *     task = corr_spool_finish(spool, name, timeout);   …resume…
+ *     if (task->op.status == CORR_OP_OK) stored = corr_spool_stored(spool);
+ *
+ * One task at a time: the next block is given when the last one is written,
+ * which is the back pressure.  Blocks of 64 KiB are a good size.
+ */
+
+#ifndef CORR_STORE_WORK_H
+#define CORR_STORE_WORK_H
+
+#include "../io/threads.h"
+#include "store.h"
+
+
+typedef struct corr_spool_s  corr_spool_t;
+
+
+/*
+ * NULL without memory.  Touches no disk yet: the first write does.  Must
+ * end in corr_spool_release(), also after finish.
+ */
+corr_spool_t *corr_spool_create(corr_store_t *store,
+    corr_threads_t *threads, corr_filetypes_t *types, corr_owner_t *owner,
+    uint64_t limit);
+
+/*
+ * Copies the block.  NULL without memory, or when the last task has not
+ * ended.  FAILED: corr_spool_error() says why, the file is given up.
+ */
+corr_task_t *corr_spool_write(corr_spool_t *spool, corr_str_t block,
+    ngx_msec_t timeout);
+
+/* Checks the content and places the file; `name` is the browser's. */
+corr_task_t *corr_spool_finish(corr_spool_t *spool, corr_str_t name,
+    ngx_msec_t timeout);
+
+corr_store_error_e corr_spool_error(const corr_spool_t *spool);
+corr_file_verdict_e corr_spool_verdict(const corr_spool_t *spool);
+const corr_stored_t *corr_spool_stored(const corr_spool_t *spool);
+uint64_t corr_spool_size(const corr_spool_t *spool);   /* given so far */
+
+/* errno of the last failure, for the error log. */
+ngx_err_t corr_spool_errno(const corr_spool_t *spool);
+
+/*
+ * The request is done with it or gone: a file that was not finished is
+ * removed, now or when the running task ends.
+ */
+void corr_spool_release(corr_spool_t *spool);
+
+
+/*
+ * The collector's portion: old files of one prefix.  data of the task is a
+ * corr_store_list_t.
+ */
+
+typedef struct {
+    corr_store_error_e   error;
+    ngx_err_t            err;
+    size_t               n;
+    unsigned char      (*hashes)[CORR_STORE_HASH];   /* live with the task */
+} corr_store_list_t;
+
+corr_task_t *corr_store_scan_task(corr_store_t *store,
+    corr_threads_t *threads, corr_owner_t *owner, ngx_uint_t prefix,
+    time_t age, ngx_msec_t timeout);
+
+const corr_store_list_t *corr_store_list(const corr_task_t *task);
+
+/* Removes those (copied) that still are older than `age` seconds. */
+corr_task_t *corr_store_remove_task(corr_store_t *store,
+    corr_threads_t *threads, corr_owner_t *owner,
+    const corr_str_t *hashes, ngx_uint_t n, time_t age, ngx_msec_t timeout);
+
+
+#endif /* CORR_STORE_WORK_H */
