@@ -18,12 +18,18 @@
 #define CORR_FD_READ    1
 #define CORR_FD_WRITE   2
 
+#define CORR_FD_QUIT    1
+#define CORR_FD_ABORT   2
+
 
 typedef struct corr_fd_s  corr_fd_t;
 
 /*
- * events: CORR_FD_READ, CORR_FD_WRITE or both.  closing: the worker is
- * shutting down and wants the socket gone; fail what is under way.
+ * events: CORR_FD_READ or CORR_FD_WRITE; errors come as what is watched,
+ * the library will find them.  closing: 0, or why the worker wants the
+ * socket gone (events is 0 then): CORR_FD_QUIT, it is idle and the worker
+ * quits gracefully, told once; CORR_FD_ABORT, worker_shutdown_timeout has
+ * passed: fail what is under way.  The handler may release the socket.
  */
 typedef void (*corr_fd_handler_pt)(void *data, ngx_uint_t events,
     ngx_uint_t closing);
@@ -37,7 +43,10 @@ struct corr_fd_s {
 };
 
 
-/* NGX_ERROR: no connection slot is left. */
+/*
+ * Nothing is watched at first.  NGX_ERROR: no connection slot is left (of
+ * worker_connections).  log: the cycle's.
+ */
 ngx_int_t corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd,
     corr_fd_handler_pt handler, void *data, ngx_log_t *log);
 
@@ -45,12 +54,16 @@ ngx_int_t corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd,
 ngx_int_t corr_fd_watch(corr_fd_t *cfd, ngx_uint_t events);
 
 /*
- * Marks it idle or busy: an idle one is closed at once when the worker
- * quits gracefully.
+ * Marks it idle or busy: of an idle one the handler is told CORR_FD_QUIT
+ * when the worker begins to quit.  It is not told again, so what becomes
+ * idle while ngx_exiting must be closed by the client itself.
  */
 void corr_fd_idle(corr_fd_t *cfd, ngx_uint_t idle);
 
-/* Gives the slot back; never closes the socket.  Safe to call twice. */
+/*
+ * Gives the slot back; never closes the socket.  To be called before the
+ * library closes it.  Safe to call twice.
+ */
 void corr_fd_release(corr_fd_t *cfd);
 
 

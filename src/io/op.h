@@ -56,17 +56,22 @@ struct corr_owner_s {
 struct corr_op_s {
     ngx_queue_t              link;       /* in owner->ops */
     corr_owner_t            *owner;      /* NULL: orphan */
+    ngx_socket_t             ident;      /* -1; must follow 3 pointers, as
+                                            fd in ngx_connection_t does: the
+                                            debug log of timers reads it */
     ngx_pool_t              *pool;       /* the operation stands in it */
     corr_op_status_e         status;
     ngx_event_t              deadline;
     ngx_msec_t               started;    /* ngx_current_msec */
     void                   (*expire)(corr_op_t *op);   /* deadline passed */
     void                   (*release)(corr_op_t *op);  /* frees results */
+    unsigned                 waiting:1;   /* since corr_op_start() */
     unsigned                 in_client:1; /* the client still holds it */
     const char              *name;       /* for the log and the metrics */
 };
 
 
+/* log: lives as long as the owner. */
 void corr_owner_init(corr_owner_t *owner, void (*resume)(corr_owner_t *),
     ngx_log_t *log);
 
@@ -85,23 +90,37 @@ corr_owner_waits(corr_owner_t *owner)
 
 /* For the clients. */
 
-/* An operation of `size` bytes in a new pool; NULL without memory. */
+/*
+ * An operation of `size` zeroed bytes (a structure that begins with
+ * corr_op_t) in a new pool; NULL without memory.  owner may be NULL: an
+ * orphan from the start, which frees itself when it has ended.  log must
+ * outlive every request: the cycle's.
+ */
 corr_op_t *corr_op_create(size_t size, corr_owner_t *owner,
     const char *name, ngx_log_t *log);
 
-/* Counts it as pending and arms the deadline (milliseconds). */
+/*
+ * Counts it as pending and arms the deadline (milliseconds).  When the
+ * deadline passes op->expire(op) is called, which must end the operation;
+ * without one it ends as CORR_OP_TIMEOUT.
+ */
 void corr_op_start(corr_op_t *op, ngx_msec_t timeout);
 
 /*
  * Ends it: disarms, tells the owner through a posted event.  An orphan
  * that the client no longer holds is freed here: do not touch op after.
+ * Of an operation that has already ended nothing changes.
  */
 void corr_op_complete(corr_op_t *op, corr_op_status_e status);
 
 /* The client lets go of an operation it still held after its end. */
 void corr_op_forget(corr_op_t *op);
 
-/* Frees an ended operation before its owner goes (large results). */
+/*
+ * Frees an operation before its owner goes: one with large results, or one
+ * that will not be started after all.  One that is under way becomes an
+ * orphan.
+ */
 void corr_op_free(corr_op_t *op);
 
 

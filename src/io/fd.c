@@ -1,0 +1,169 @@
+/*
+ * Foreign sockets in nginx's event loop.
+ */
+
+#include "fd.h"
+
+
+static void corr_fd_read_handler(ngx_event_t *ev);
+static void corr_fd_write_handler(ngx_event_t *ev);
+static ngx_int_t corr_fd_set(ngx_event_t *ev, ngx_int_t event,
+    ngx_uint_t wanted);
+
+
+ngx_int_t
+corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd, corr_fd_handler_pt handler,
+    void *data, ngx_log_t *log)
+{
+    ngx_connection_t  *c;
+
+    corr_fd_release(cfd);
+
+    c = ngx_get_connection(fd, log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* a worker that shuts down calls read->handler of every used slot */
+
+    c->data = cfd;
+    c->log = log;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->shared = 1;
+
+    c->read->handler = corr_fd_read_handler;
+    c->write->handler = corr_fd_write_handler;
+    c->read->log = log;
+    c->write->log = log;
+
+    cfd->connection = c;
+    cfd->fd = fd;
+    cfd->handler = handler;
+    cfd->data = data;
+    cfd->log = log;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+corr_fd_watch(corr_fd_t *cfd, ngx_uint_t events)
+{
+    ngx_connection_t  *c;
+
+    c = cfd->connection;
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (corr_fd_set(c->read, NGX_READ_EVENT, events & CORR_FD_READ)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return corr_fd_set(c->write, NGX_WRITE_EVENT, events & CORR_FD_WRITE);
+}
+
+
+static ngx_int_t
+corr_fd_set(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
+{
+    if (wanted && !ev->active) {
+        return ngx_add_event(ev, event, NGX_LEVEL_EVENT);
+    }
+
+    if (!wanted && ev->active) {
+
+        /* not NGX_CLOSE_EVENT, which would leave it in the kernel */
+
+        return ngx_del_event(ev, event, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+corr_fd_idle(corr_fd_t *cfd, ngx_uint_t idle)
+{
+    if (cfd->connection != NULL) {
+        cfd->connection->idle = idle ? 1 : 0;
+    }
+}
+
+
+void
+corr_fd_release(corr_fd_t *cfd)
+{
+    ngx_uint_t         flags;
+    ngx_connection_t  *c;
+
+    c = cfd->connection;
+    if (c == NULL) {
+        return;
+    }
+
+    cfd->connection = NULL;
+
+    /*
+     * A library that closed the socket behind our back took it out of the
+     * kernel's set as well: then only nginx's own flags are to be cleared.
+     */
+
+    flags = (fcntl(c->fd, F_GETFD) == -1) ? NGX_CLOSE_EVENT : 0;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
+
+    /* shared: frees the slot, does not close */
+
+    ngx_close_connection(c);
+}
+
+
+static void
+corr_fd_read_handler(ngx_event_t *ev)
+{
+    corr_fd_t         *cfd;
+    ngx_uint_t         closing;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    cfd = c->data;
+
+    /* libraries read past nginx, which therefore never clears it */
+    ev->ready = 0;
+
+    if (!c->close) {
+        cfd->handler(cfd->data, CORR_FD_READ, 0);
+        return;
+    }
+
+    /* it stays set otherwise, and what is read later would say it again */
+
+    closing = c->error ? CORR_FD_ABORT : CORR_FD_QUIT;
+    c->close = 0;
+
+    cfd->handler(cfd->data, 0, closing);
+}
+
+
+static void
+corr_fd_write_handler(ngx_event_t *ev)
+{
+    corr_fd_t         *cfd;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    cfd = c->data;
+
+    ev->ready = 0;
+
+    cfd->handler(cfd->data, CORR_FD_WRITE, 0);
+}
