@@ -11,6 +11,8 @@
 
 #include "op.h"
 
+#include <ngx_thread_pool.h>
+
 
 typedef struct corr_task_s  corr_task_t;
 
@@ -40,15 +42,16 @@ struct corr_task_s {
 
 typedef struct corr_threads_s  corr_threads_t;
 
-ngx_int_t corr_threads_declare(ngx_conf_t *cf, ngx_str_t *pool);
+/* NULL: no memory. */
+ngx_thread_pool_t *corr_threads_declare(ngx_conf_t *cf, ngx_str_t *pool);
 
 /* At the worker's start.  NULL: no memory or no such pool (logged). */
 corr_threads_t *corr_threads_create(ngx_cycle_t *cycle, ngx_str_t *pool,
     ngx_int_t nice, ngx_uint_t queue);
 
 /*
- * In exit_process, where nginx has already joined the threads: wipes and
- * frees what ended without its completion being seen.
+ * In exit_process, where nginx has already ended the threads: wipes what
+ * never ran or ended without its completion being seen.
  */
 void corr_threads_destroy(corr_threads_t *threads);
 
@@ -63,8 +66,9 @@ corr_task_t *corr_task_create(corr_threads_t *threads, corr_owner_t *owner,
     const char *name, size_t size, corr_task_pt run, void (*wipe)(void *));
 
 /*
- * After TIMEOUT the thread may still run (a task that had not begun by then
- * never begins); what it made is wiped when it ends.
+ * When the deadline passes, a task that has not begun never will
+ * (UNAVAILABLE); of one that runs what it makes is wiped when it ends
+ * (TIMEOUT).
  */
 void corr_task_post(corr_task_t *task, ngx_msec_t timeout);
 
