@@ -31,9 +31,9 @@ CORR_LDFLAGS = -Wl,-z,relro -Wl,-z,now
 
 # two processes at once, unless make was asked for something else
 JOBS ?= 2
-NESTED = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+NESTED = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all module gen run start stop clean-run install test unit fuzz lint \
+.PHONY: all module build-module gen run start stop clean-run install test unit fuzz lint \
     bench assets clean torture asan
 
 .DEFAULT_GOAL = all
@@ -49,11 +49,16 @@ gen:
 
 # nginx's configure wants a tree it may write to; its sources (here: headers)
 # stay where Debian has them.  It runs again when a source file came or went,
-# when this tree moved, or when nginx-dev or config changed.
+# when this tree moved, or when nginx-dev or config changed.  One build at a
+# time: two would write the same files.
 
 NGX = $(BUILD)/nginx
 
-module: gen
+module:
+	@mkdir -p $(NGX)
+	@flock $(NGX) $(MAKE) -s build-module
+
+build-module: gen
 	@dev/configure-module $(NGX) $(NGINX_DEV) "$(CORR_CFLAGS)" "$(CORR_LDFLAGS)"
 	@$(MAKE) -s $(NESTED) -C $(NGX) -f Makefile.module modules
 	@cmp -s $(NGX)/objs/$(MODULE).so $(BUILD)/$(MODULE).so \
