@@ -21,7 +21,7 @@ corr_str_t corr_digits_ascii(const corr_alloc_t *a, corr_str_t s);
  * For codes and numbers that people copy, paste or dictate: digits become
  * ASCII, and what carries no meaning in them goes: blanks of any kind,
  * direction marks (U+200E/F, 202A-E, 2066-9, 061C), joiners (U+200B-D,
- * FEFF), tatweel, and dashes (-, U+2010..2015, 2212).
+ * 2060, FEFF), tatweel, and dashes (-, U+2010..2015, 2212).
  */
 
 corr_str_t corr_digits_clean(const corr_alloc_t *a, corr_str_t s);

@@ -19,6 +19,10 @@
 #define corr_base32_len(n)      (((n) * 8 + 4) / 5)
 
 
+/* The value of a hex digit, or -1. */
+
+int corr_hex_digit(unsigned char c);
+
 /* Writes lower case; reads both. */
 
 unsigned char *corr_hex_encode(unsigned char *dst, corr_str_t bytes);

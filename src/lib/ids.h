@@ -56,8 +56,8 @@ int corr_check_postal_code(const corr_alloc_t *a, corr_str_t s,
     corr_str_t *out);
 
 /*
- * Landline: (+98 | 0098 | 0) area code [1-9]x and 8 local digits that begin
- * with 2..9, stored as 0xxxxxxxxxx.  Brackets, dots and slashes are dropped
+ * Landline: (+98 | 0098 | 98 | 0 | nothing) area code [1-8]x and 8 local
+ * digits that begin with 2..9, stored as 0xxxxxxxxxx.  Brackets, dots and slashes are dropped
  * too.
  */
 int corr_check_phone(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
@@ -74,9 +74,10 @@ int corr_check_registration_number(const corr_alloc_t *a, corr_str_t s,
 int corr_check_code(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
 
 /*
- * E-mail: one address as people have them (letters, digits, .!#$%&'*+/=?^_`
- * {|}~- before the @, a host name with a dot behind it), 254 bytes at most.
- * The host is lower-cased; the rest stays.
+ * E-mail: one address as people have them: printable ASCII without blanks,
+ * quotes, brackets, comma, colon, semicolon and backslash before the @ (64
+ * bytes at most), a host name with a dot behind it, 254 bytes at most.
+ * Spaces around it go, the host is lower-cased, the rest stays.
  */
 int corr_check_email(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
 

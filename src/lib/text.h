@@ -82,8 +82,8 @@ int corr_text_search(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
  * never a path on a disk.  What stands before the last / or \ goes, the
  * rest is cleaned as text, leading dots go, :*?"<>| become _, and
  * what is longer than max characters loses its middle: the extension stays
- * (max is at least 16).  The result may be empty.  Results as above; control
- * characters are not refused but dropped.
+ * (max is at least 16).  The result may be empty.  Results as above, but ASCII
+ * control characters are blanks.
  */
 
 int corr_text_filename(const corr_alloc_t *a, corr_str_t s, size_t max,
