@@ -22,6 +22,18 @@
 #define CORR_FD_ABORT   2
 
 
+/*
+ * What `data` of a timer that belongs to no connection must point to, as
+ * the first member of something larger: nginx's debug log takes it for an
+ * ngx_connection_t and reads the socket's number behind three pointers.
+ */
+
+typedef struct {
+    void                    *unused[3];
+    ngx_socket_t             ident;        /* -1 */
+} corr_timer_data_t;
+
+
 typedef struct corr_fd_s  corr_fd_t;
 
 /*

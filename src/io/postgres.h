@@ -26,14 +26,29 @@
 
 
 typedef struct {
-    ngx_str_t                name;       /* of the prepared statement */
-    ngx_str_t                text;
+    ngx_str_t                name;       /* of the prepared statement, */
+    ngx_str_t                text;       /* both with a NUL behind them */
     ngx_uint_t               nparams;
 } corr_pg_statement_t;
 
 
+/* One address: keywords and values, ended by NULL, for libpq. */
+
 typedef struct {
-    ngx_array_t              conninfo;   /* corr_pg_host_t: tried in turn */
+    const char             **keywords;
+    const char             **values;
+    ngx_uint_t               n;
+    const char              *options;    /* of the session; may be NULL */
+    ngx_str_t                name;       /* for the log: no password */
+} corr_pg_host_t;
+
+
+typedef struct {
+    ngx_array_t              conninfo;   /* corr_pg_host_t: tried in turn;
+                                            see corr_pg_conf_add_host() */
+    ngx_str_t                search_path;     /* empty: the server's */
+    ngx_msec_t               statement_timeout; /* the server's own limit;
+                                                   0: timeout */
     ngx_uint_t               connections;     /* per worker */
     ngx_uint_t               depth;           /* operations per connection */
     ngx_uint_t               queue;           /* waiting for a place */
@@ -43,15 +58,6 @@ typedef struct {
     const corr_pg_statement_t *statements;
     ngx_uint_t               nstatements;
 } corr_pg_conf_t;
-
-
-/* One address, keywords and values for PQconnectStartParams. */
-
-typedef struct {
-    const char             **keywords;
-    const char             **values;
-    ngx_str_t                name;       /* for the log: no password */
-} corr_pg_host_t;
 
 
 typedef struct corr_pg_s  corr_pg_t;
@@ -85,14 +91,31 @@ typedef struct {
 
     /* when status is CORR_OP_FAILED: what the server said */
     u_char                   sqlstate[6];
-    ngx_uint_t               failed;     /* which statement */
+    ngx_uint_t               failed;     /* which statement; their number
+                                            when it was the commit */
     corr_str_t               message;    /* MESSAGE_PRIMARY */
     corr_str_t               detail;
     corr_str_t               constraint;
 } corr_pg_op_t;
 
 
-/* Worker start and stop.  Connects in the background; never blocks. */
+/*
+ * Adds the hosts of a libpq connection string ("host=… dbname=… user=…", or
+ * a URI) to conf->conninfo, while the configuration is read.  Several
+ * hosts, and all addresses of a name, become one entry each; names are
+ * resolved here and never again.  Beyond libpq's words password_file=PATH
+ * (below the configuration's directory when relative) names the file that
+ * holds the password.  Words that would make a worker block, retry by
+ * itself or read a user's files are refused.  NGX_CONF_OK, or
+ * NGX_CONF_ERROR after it was logged with file and line.
+ */
+char *corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
+    ngx_str_t *conninfo);
+
+/*
+ * Worker start and stop.  Connects in the background; never blocks.  conf
+ * must live as long.  The stop fails what is under way; nobody is told.
+ */
 corr_pg_t *corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf);
 void corr_pg_destroy(corr_pg_t *pg);
 
@@ -100,7 +123,12 @@ void corr_pg_destroy(corr_pg_t *pg);
 corr_pg_op_t *corr_pg_begin(corr_pg_t *pg, corr_owner_t *owner,
     const char *name);
 
-/* NGX_ERROR: no memory or too many statements. Parameters are copied. */
+/*
+ * Parameters are copied.  A text is sent as text, so its type is what the
+ * statement says ($1::date).  NGX_ERROR: no memory, too many statements, not
+ * as many parameters as the statement has, or a text with a NUL inside;
+ * the operation then ends as UNAVAILABLE when it is sent all the same.
+ */
 ngx_int_t corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement,
     ngx_uint_t nparams, const corr_pg_param_t *params);
 
@@ -112,7 +140,9 @@ ngx_int_t corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement,
 void corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout);
 
 /*
- * The rows of the i-th statement; NULL unless the operation is OK.  They
+ * The rows of the i-th statement; NULL unless the operation is OK (or
+ * without memory).  Columns of types that pages do not use (numeric,
+ * arrays, …) are logged and read as NULL, and so are infinite times.  They
  * live until the owner detaches or corr_op_free(), and hand out text that
  * points into the result.
  */

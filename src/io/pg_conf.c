@@ -1,0 +1,616 @@
+/*
+ * Connection strings, read while the configuration is: libpq's words, but
+ * every choice that libpq would make by itself later, with its own defaults,
+ * files, environment and blocking name lookups, is made here.
+ */
+
+#include "pg_private.h"
+
+
+#define CORR_PG_PASSWORD_MAX  1024
+
+
+typedef struct {
+    const char              *keyword;
+    const char              *value;      /* allowed; NULL: none */
+    const char              *why;
+} corr_pg_ban_t;
+
+
+typedef struct {
+    ngx_conf_t              *cf;
+    corr_pg_conf_t          *conf;
+    ngx_array_t             *words;      /* corr_pg_keyword_t */
+    const char              *password;   /* from its file */
+} corr_pg_reader_t;
+
+
+static char *corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
+    ngx_str_t *rest);
+static ngx_uint_t corr_pg_take_word(ngx_str_t *conninfo, const char *keyword,
+    ngx_str_t *value, ngx_str_t *rest);
+static char *corr_pg_read_password(corr_pg_reader_t *r, ngx_str_t *name);
+static char *corr_pg_check_words(corr_pg_reader_t *r);
+static const char *corr_pg_word(corr_pg_reader_t *r, const char *keyword);
+static ngx_int_t corr_pg_item(corr_pg_reader_t *r, const char *keyword,
+    ngx_uint_t i, ngx_str_t *item);
+static char *corr_pg_add_name(corr_pg_reader_t *r, ngx_str_t *host,
+    ngx_str_t *hostaddr, ngx_str_t *port);
+static char *corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
+    ngx_str_t *hostaddr, ngx_str_t *port, ngx_uint_t loopback);
+static ngx_uint_t corr_pg_loopback(struct sockaddr *sa);
+static void corr_pg_push(corr_pg_host_t *h, const char *keyword,
+    const char *value);
+static char *corr_pg_string(ngx_pool_t *pool, ngx_str_t *s);
+
+
+/* What libpq would do beside connecting to the one address it is given. */
+
+static const corr_pg_ban_t  corr_pg_bans[] = {
+    { "service", NULL, "is not supported: write the connection here" },
+    { "passfile", NULL, "is not supported: use password_file" },
+    { "replication", NULL, "is not supported" },
+    { "connect_timeout", NULL, "has a directive of its own" },
+    { "requiressl", NULL, "is out of date: use sslmode" },
+    { "gssencmode", "disable", "must be \"disable\"" },
+    { "target_session_attrs", "read-write", "must be \"read-write\"" },
+    { "client_encoding", "UTF8", "must be \"UTF8\"" },
+    { NULL, NULL, NULL }
+};
+
+
+/* Set for every connection, whatever is written. */
+
+static const corr_pg_keyword_t  corr_pg_fixed[] = {
+    { "gssencmode", "disable" },
+    { "target_session_attrs", "any" },      /* asked by ourselves */
+    { "client_encoding", "UTF8" },
+    { "passfile", "/dev/null/none" },       /* cannot exist */
+    { "fallback_application_name", "nginx" },
+    { NULL, NULL }
+};
+
+
+char *
+corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
+    ngx_str_t *conninfo)
+{
+    char              *rv;
+    ngx_int_t          rc;
+    ngx_str_t          rest, error, host, hostaddr, port;
+    ngx_uint_t         i;
+    corr_pg_reader_t   r;
+
+    if (conf->conninfo.elts == NULL
+        && ngx_array_init(&conf->conninfo, cf->pool, 2,
+                          sizeof(corr_pg_host_t)) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&r, sizeof(corr_pg_reader_t));
+    r.cf = cf;
+    r.conf = conf;
+
+    rv = corr_pg_password_file(&r, conninfo, &rest);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_str_null(&error);
+
+    r.words = corr_pg_conninfo(cf->pool, (char *) rest.data, &error);
+    if (r.words == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid PostgreSQL connection: %V", &error);
+        return NGX_CONF_ERROR;
+    }
+
+    rv = corr_pg_check_words(&r);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    for (i = 0; /* void */ ; i++) {
+
+        ngx_str_null(&port);
+
+        rc = corr_pg_item(&r, "host", i, &host);
+
+        if (corr_pg_item(&r, "hostaddr", i, &hostaddr) == NGX_OK) {
+            rc = NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_OK;
+        }
+
+        /* one port may serve all hosts */
+
+        if (corr_pg_item(&r, "port", i, &port) != NGX_OK) {
+            (void) corr_pg_item(&r, "port", 0, &port);
+        }
+
+        if (port.len == 0) {
+            ngx_str_set(&port, "5432");
+        }
+
+        rv = corr_pg_add_name(&r, &host, &hostaddr, &port);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+}
+
+
+/*
+ * password_file is a word of ours: libpq must not see it.  rest ends with
+ * a NUL.
+ */
+
+static char *
+corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
+    ngx_str_t *rest)
+{
+    ngx_str_t   name;
+    ngx_pool_t  *pool;
+
+    pool = r->cf->pool;
+
+    rest->data = ngx_pnalloc(pool, conninfo->len + 1);
+    name.data = ngx_pnalloc(pool, conninfo->len + 1);
+
+    if (rest->data == NULL || name.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!corr_pg_take_word(conninfo, "password_file", &name, rest)) {
+        return NGX_CONF_OK;
+    }
+
+    return corr_pg_read_password(r, &name);
+}
+
+
+/*
+ * Copies a string of key = 'value' pairs without one of them; returns
+ * whether it was there.  value and rest have room for the whole string.
+ */
+
+static ngx_uint_t
+corr_pg_take_word(ngx_str_t *conninfo, const char *keyword, ngx_str_t *value,
+    ngx_str_t *rest)
+{
+    u_char      *p, *end, *start, *key, *v, *out;
+    size_t       len;
+    ngx_uint_t   found, quoted;
+
+    p = conninfo->data;
+    end = p + conninfo->len;
+    out = rest->data;
+    found = 0;
+
+    while (p < end) {
+
+        start = p;
+
+        while (p < end && isspace(*p)) { p++; }
+
+        key = p;
+
+        while (p < end && *p != '=' && !isspace(*p)) { p++; }
+
+        len = p - key;
+
+        while (p < end && isspace(*p)) { p++; }
+
+        if (p < end && *p == '=') {
+            p++;
+        }
+
+        while (p < end && isspace(*p)) { p++; }
+
+        quoted = (p < end && *p == '\'');
+        p += quoted;
+
+        v = value->data;
+
+        while (p < end && (quoted ? *p != '\'' : !isspace(*p))) {
+
+            if (*p == '\\' && p + 1 < end) {
+                p++;
+            }
+
+            *v++ = *p++;
+        }
+
+        p += (p < end && quoted);
+
+        if (len == ngx_strlen(keyword) && ngx_strncmp(key, keyword, len) == 0)
+        {
+            /* what follows is copied as it is: one such word is enough */
+
+            found = 1;
+            value->len = v - value->data;
+            *v = '\0';
+
+            out = ngx_cpymem(out, p, end - p);
+            break;
+        }
+
+        out = ngx_cpymem(out, start, p - start);
+    }
+
+    *out = '\0';
+    rest->len = out - rest->data;
+
+    return found;
+}
+
+
+static char *
+corr_pg_read_password(corr_pg_reader_t *r, ngx_str_t *name)
+{
+    u_char      *p;
+    ssize_t      n;
+    ngx_fd_t     fd;
+    ngx_conf_t  *cf;
+
+    cf = r->cf;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_pcalloc(cf->pool, CORR_PG_PASSWORD_MAX + 1);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, p, CORR_PG_PASSWORD_MAX + 1);
+
+    if (n < 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed", name);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", name);
+    }
+
+    if (n < 0) {
+        return NGX_CONF_ERROR;
+    }
+
+    while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r')) {
+        n--;
+    }
+
+    if (n == 0 || n > CORR_PG_PASSWORD_MAX
+        || memchr(p, '\0', n) != NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no password in \"%V\": it must be its only "
+                           "line", name);
+        return NGX_CONF_ERROR;
+    }
+
+    p[n] = '\0';
+    r->password = (char *) p;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+corr_pg_check_words(corr_pg_reader_t *r)
+{
+    const char           *value, *mode;
+    ngx_conf_t           *cf;
+    const corr_pg_ban_t  *ban;
+
+    cf = r->cf;
+
+    for (ban = corr_pg_bans; ban->keyword != NULL; ban++) {
+
+        value = corr_pg_word(r, ban->keyword);
+
+        if (value != NULL
+            && (ban->value == NULL || strcmp(value, ban->value) != 0))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "PostgreSQL connection: \"%s\" %s",
+                               ban->keyword, ban->why);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mode = corr_pg_word(r, "sslmode");
+
+    if (mode != NULL
+        && (strcmp(mode, "allow") == 0 || strcmp(mode, "prefer") == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PostgreSQL connection: \"sslmode\" must be "
+                           "\"disable\", \"require\", \"verify-ca\" or "
+                           "\"verify-full\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (corr_pg_word(r, "user") == NULL
+        || corr_pg_word(r, "dbname") == NULL
+        || (corr_pg_word(r, "host") == NULL
+            && corr_pg_word(r, "hostaddr") == NULL))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PostgreSQL connection: \"host\", \"dbname\" and "
+                           "\"user\" must be given");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static const char *
+corr_pg_word(corr_pg_reader_t *r, const char *keyword)
+{
+    ngx_uint_t          i;
+    corr_pg_keyword_t  *words;
+
+    words = r->words->elts;
+
+    for (i = 0; i < r->words->nelts; i++) {
+        if (strcmp(words[i].keyword, keyword) == 0) {
+            return words[i].value;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The i-th of a list separated by commas; NGX_DECLINED behind its end. */
+
+static ngx_int_t
+corr_pg_item(corr_pg_reader_t *r, const char *keyword, ngx_uint_t i,
+    ngx_str_t *item)
+{
+    const char  *p;
+
+    ngx_str_null(item);
+
+    p = corr_pg_word(r, keyword);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    while (i--) {
+        p = strchr(p, ',');
+        if (p == NULL) {
+            return NGX_DECLINED;
+        }
+
+        p++;
+    }
+
+    item->data = (u_char *) p;
+    item->len = strcspn(p, ",");
+
+    return NGX_OK;
+}
+
+
+/* One entry, or one for each address of a name. */
+
+static char *
+corr_pg_add_name(corr_pg_reader_t *r, ngx_str_t *host, ngx_str_t *hostaddr,
+    ngx_str_t *port)
+{
+    char        *rv;
+    ngx_url_t    u;
+    ngx_int_t    rc;
+    ngx_str_t    addr;
+    ngx_uint_t   i;
+    ngx_addr_t   literal;
+    u_char       text[NGX_SOCKADDR_STRLEN];
+
+    addr = hostaddr->len ? *hostaddr : *host;
+
+    if (addr.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
+                           "PostgreSQL connection: empty host");
+        return NGX_CONF_ERROR;
+    }
+
+    if (addr.data[0] == '/' || addr.data[0] == '@') {
+        return corr_pg_add_address(r, &addr, hostaddr, port, 1);
+    }
+
+    rc = ngx_parse_addr(r->cf->pool, &literal, addr.data, addr.len);
+
+    if (rc == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        return corr_pg_add_address(r, host, &addr, port,
+                                   corr_pg_loopback(literal.sockaddr));
+    }
+
+    if (hostaddr->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
+                           "PostgreSQL connection: \"hostaddr\" must be an "
+                           "address: \"%V\"", hostaddr);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.host = *host;
+    u.url = *host;
+
+    if (ngx_inet_resolve_host(r->cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
+                           "PostgreSQL connection: %s \"%V\"",
+                           u.err ? u.err : "cannot resolve", &u.host);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+
+        addr.data = text;
+        addr.len = ngx_sock_ntop(u.addrs[i].sockaddr, u.addrs[i].socklen,
+                                 text, NGX_SOCKADDR_STRLEN, 0);
+
+        /* nginx writes [::1], libpq reads ::1 */
+
+        if (addr.len > 2 && addr.data[0] == '[') {
+            addr.data++;
+            addr.len -= 2;
+        }
+
+        rv = corr_pg_add_address(r, host, &addr, port,
+                                 corr_pg_loopback(u.addrs[i].sockaddr));
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+corr_pg_loopback(struct sockaddr *sa)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+
+    if (sa->sa_family == AF_INET6) {
+        sin6 = (struct sockaddr_in6 *) sa;
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
+    }
+#endif
+
+    sin = (struct sockaddr_in *) sa;
+
+    return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+}
+
+
+/* loopback: TLS is not asked for unless it is written. */
+
+static char *
+corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
+    ngx_str_t *hostaddr, ngx_str_t *port, ngx_uint_t loopback)
+{
+    ngx_uint_t                i, n;
+    ngx_pool_t               *pool;
+    corr_pg_host_t           *h;
+    corr_pg_keyword_t        *words;
+    const corr_pg_keyword_t  *fixed;
+
+    pool = r->cf->pool;
+    words = r->words->elts;
+    n = r->words->nelts + 24;
+
+    h = ngx_array_push(&r->conf->conninfo);
+    if (h == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(corr_pg_host_t));
+
+    h->keywords = ngx_pcalloc(pool, n * sizeof(char *));
+    h->values = ngx_pcalloc(pool, n * sizeof(char *));
+    h->name.data = ngx_pnalloc(pool, host->len + hostaddr->len + port->len
+                                     + sizeof("unix:/.s.PGSQL. ()"));
+
+    if (h->keywords == NULL || h->values == NULL || h->name.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* defaults first: of a word given twice libpq takes the last */
+
+    corr_pg_push(h, "sslmode", loopback ? "disable" : "require");
+    corr_pg_push(h, "keepalives_idle", "30");
+    corr_pg_push(h, "keepalives_interval", "10");
+    corr_pg_push(h, "keepalives_count", "3");
+
+    for (i = 0; i < r->words->nelts; i++) {
+
+        if (strcmp(words[i].keyword, "options") == 0) {
+            h->options = words[i].value;
+            continue;
+        }
+
+        corr_pg_push(h, words[i].keyword, words[i].value);
+    }
+
+    corr_pg_push(h, "host", corr_pg_string(pool, host));
+    corr_pg_push(h, "hostaddr", corr_pg_string(pool, hostaddr));
+    corr_pg_push(h, "port", corr_pg_string(pool, port));
+
+    if (r->password != NULL) {
+        corr_pg_push(h, "password", r->password);
+    }
+
+    for (fixed = corr_pg_fixed; fixed->keyword != NULL; fixed++) {
+        corr_pg_push(h, fixed->keyword, fixed->value);
+    }
+
+    for (i = 0; i < h->n; i++) {
+        if (h->values[i] == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (hostaddr->len == 0) {
+        h->name.len = ngx_sprintf(h->name.data, "unix:%V/.s.PGSQL.%V", host,
+                                  port) - h->name.data;
+
+    } else if (host->len == 0 || (host->len == hostaddr->len
+               && ngx_strncmp(host->data, hostaddr->data, host->len) == 0))
+    {
+        h->name.len = ngx_sprintf(h->name.data, "%V:%V", hostaddr, port)
+                      - h->name.data;
+
+    } else {
+        h->name.len = ngx_sprintf(h->name.data, "%V:%V (%V)", hostaddr, port,
+                                  host) - h->name.data;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+corr_pg_push(corr_pg_host_t *h, const char *keyword, const char *value)
+{
+    h->keywords[h->n] = keyword;
+    h->values[h->n] = value;
+    h->n++;
+}
+
+
+static char *
+corr_pg_string(ngx_pool_t *pool, ngx_str_t *s)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, s->len + 1);
+    if (p != NULL) {
+        *ngx_cpymem(p, s->data, s->len) = '\0';
+    }
+
+    return (char *) p;
+}

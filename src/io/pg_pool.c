@@ -1,0 +1,732 @@
+/*
+ * The pool: which connection takes an operation, what waits and for how
+ * long, and when it is tried again.
+ *
+ * While no connection is up one at a time is tried, each address of the
+ * list in turn.  Operations wait for the first round; once a whole round
+ * has failed they fail at once, until a connection is up.
+ */
+
+#include "pg_private.h"
+
+
+#define CORR_PG_BACKOFF      100       /* doubled each round, */
+#define CORR_PG_BACKOFF_MAX  4000      /* up to here */
+#define CORR_PG_CALM         10000     /* then failures are forgotten */
+#define CORR_PG_SHORT_LIFE   1000
+#define CORR_PG_COMPLAINTS   60000     /* the same words once a minute */
+
+
+static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
+static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
+static void corr_pg_retry(ngx_event_t *ev);
+static void corr_pg_grow(corr_pg_t *pg);
+static void corr_pg_attempt_failed(corr_pg_t *pg, const char *text,
+    ngx_uint_t host);
+static void corr_pg_later(corr_pg_t *pg, ngx_msec_t delay);
+static ngx_msec_t corr_pg_backoff(corr_pg_t *pg);
+static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
+    const char *what, const char *text);
+static void corr_pg_give_up(corr_pg_t *pg);
+static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg);
+static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
+static void corr_pg_expire(corr_op_t *op);
+static void corr_pg_release(corr_op_t *op);
+static ngx_int_t corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call,
+    ngx_uint_t i, const corr_pg_param_t *param);
+
+
+corr_pg_t *
+corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
+{
+    corr_pg_t       *pg;
+    ngx_uint_t       i;
+    ngx_pool_t      *pool;
+    corr_pg_host_t  *hosts;
+
+    pool = ngx_create_pool(4096, cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    pg = ngx_pcalloc(pool, sizeof(corr_pg_t));
+    if (pg == NULL) {
+        goto failed;
+    }
+
+    pg->timers.ident = (ngx_socket_t) -1;
+    pg->conf = conf;
+    pg->pool = pool;
+    pg->log = cycle->log;
+
+    ngx_queue_init(&pg->queue);
+
+    pg->retry.handler = corr_pg_retry;
+    pg->retry.data = pg;
+    pg->retry.log = cycle->log;
+    pg->retry.cancelable = 1;
+
+    pg->options = ngx_pcalloc(pool, conf->conninfo.nelts * sizeof(char *));
+    pg->conns = ngx_pcalloc(pool, conf->connections * sizeof(corr_pg_conn_t));
+
+    pg->complaints = ngx_pcalloc(pool, conf->conninfo.nelts
+                                       * sizeof(corr_pg_complaint_t));
+
+    if (pg->options == NULL || pg->conns == NULL || pg->complaints == NULL) {
+        goto failed;
+    }
+
+    hosts = conf->conninfo.elts;
+
+    for (i = 0; i < conf->conninfo.nelts; i++) {
+        pg->options[i] = corr_pg_options(pg, &hosts[i]);
+
+        if (pg->options[i] == NULL) {
+            goto failed;
+        }
+    }
+
+    for (i = 0; i < conf->connections; i++) {
+        corr_pg_conn_init(&pg->conns[i], pg);
+    }
+
+    corr_pg_grow(pg);
+
+    return pg;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+void
+corr_pg_destroy(corr_pg_t *pg)
+{
+    ngx_uint_t  i;
+
+    pg->stopping = 1;
+
+    corr_pg_give_up(pg);
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        if (pg->conns[i].state != CORR_PG_DOWN) {
+            corr_pg_conn_close(&pg->conns[i], NULL);
+        }
+    }
+
+    if (pg->retry.timer_set) {
+        ngx_del_timer(&pg->retry);
+    }
+
+    ngx_destroy_pool(pg->pool);
+}
+
+
+/*
+ * What every session has, set at its start and not by queries.  The
+ * keep-alives are the server's: they end a transaction whose client
+ * vanished between two statements.
+ */
+
+static const char *
+corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host)
+{
+    size_t                 len;
+    u_char                *p, *options;
+    ngx_str_t              given, path;
+    ngx_msec_t             timeout;
+    const corr_pg_conf_t  *conf;
+
+    conf = pg->conf;
+    path = conf->search_path;
+    timeout = conf->statement_timeout ? conf->statement_timeout
+                                      : conf->timeout;
+
+    given.data = (u_char *) (host->options ? host->options : "");
+    given.len = ngx_strlen(given.data);
+
+    len = given.len + path.len * 2 + NGX_INT64_LEN + 256;
+
+    options = ngx_pcalloc(pg->pool, len);
+    if (options == NULL) {
+        return NULL;
+    }
+
+    p = ngx_sprintf(options, "%V -c TimeZone=UTC -c statement_timeout=%M"
+                    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10"
+                    " -c tcp_keepalives_count=3", &given, timeout);
+
+    if (path.len) {
+        p = ngx_cpymem(p, " -c search_path=", sizeof(" -c search_path=") - 1);
+        (void) corr_pg_escape(p, &path);
+    }
+
+    return (char *) options;
+}
+
+
+static u_char *
+corr_pg_escape(u_char *p, ngx_str_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+
+        if (s->data[i] == ' ' || s->data[i] == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = s->data[i];
+    }
+
+    return p;
+}
+
+
+static void
+corr_pg_retry(ngx_event_t *ev)
+{
+    corr_pg_grow(ev->data);
+}
+
+
+/* Opens connections that are missing. */
+
+static void
+corr_pg_grow(corr_pg_t *pg)
+{
+    ngx_uint_t       i, limit, opening;
+    corr_pg_conn_t  *c;
+
+    if (ngx_exiting && ngx_queue_empty(&pg->queue)) {
+        return;
+    }
+
+    limit = (pg->up == 0 || ngx_exiting) ? 1 : pg->conf->connections;
+    opening = ngx_exiting ? pg->up : 0;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        c = &pg->conns[i];
+
+        if (c->state == CORR_PG_CONNECTING || c->state == CORR_PG_PREPARING) {
+            opening++;
+        }
+    }
+
+    for (i = 0; i < pg->conf->connections && opening < limit; i++) {
+        c = &pg->conns[i];
+
+        /* one that fails at once arms it */
+
+        if (pg->retry.timer_set || pg->stopping) {
+            return;
+        }
+
+        if (c->state == CORR_PG_DOWN) {
+            opening++;
+            corr_pg_conn_open(c);
+        }
+    }
+}
+
+
+void
+corr_pg_is_up(corr_pg_conn_t *c)
+{
+    corr_pg_t       *pg;
+    ngx_uint_t       i;
+    corr_pg_host_t  *host;
+
+    pg = c->pg;
+    host = (corr_pg_host_t *) pg->conf->conninfo.elts + c->host;
+
+    if (pg->up++ == 0) {
+        ngx_log_error(NGX_LOG_NOTICE, pg->log, 0,
+                      "postgres: connected to %V", &host->name);
+
+        for (i = 0; i < pg->conf->conninfo.nelts; i++) {
+            pg->complaints[i].hash = 0;
+        }
+    }
+
+    pg->host = c->host;
+    pg->tried = 0;
+    pg->failing = 0;
+
+    corr_pg_is_free(pg);
+    corr_pg_grow(pg);
+}
+
+
+void
+corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
+{
+    corr_pg_t  *pg;
+
+    pg = c->pg;
+
+    if (was == CORR_PG_UP) {
+        pg->up--;
+    }
+
+    if (pg->stopping) {
+        return;
+    }
+
+    if (was != CORR_PG_UP) {
+        corr_pg_attempt_failed(pg, text, c->host);
+        return;
+    }
+
+    /* closed by ourselves, its time was over */
+
+    if (text == NULL) {
+        corr_pg_grow(pg);
+        return;
+    }
+
+    pg->host = c->host;
+
+    if (ngx_current_msec - c->since < CORR_PG_SHORT_LIFE) {
+        corr_pg_later(pg, corr_pg_backoff(pg));
+    }
+
+    corr_pg_complain(pg, c->host, "lost", text);
+    corr_pg_grow(pg);
+}
+
+
+static void
+corr_pg_attempt_failed(corr_pg_t *pg, const char *text, ngx_uint_t host)
+{
+    ngx_uint_t  n;
+
+    n = pg->conf->conninfo.nelts;
+
+    if (pg->host == host) {
+        pg->host = (host + 1) % n;
+    }
+
+    /* the other addresses first, without waiting */
+
+    if (++pg->tried < n) {
+        corr_pg_later(pg, 1);
+        corr_pg_complain(pg, host, "cannot connect to", text);
+        return;
+    }
+
+    pg->tried = 0;
+
+    corr_pg_later(pg, corr_pg_backoff(pg));
+    corr_pg_complain(pg, host, "cannot connect to", text);
+
+    if (pg->up == 0) {
+        pg->failing = 1;
+        corr_pg_give_up(pg);
+    }
+}
+
+
+static void
+corr_pg_later(corr_pg_t *pg, ngx_msec_t delay)
+{
+    if (!pg->retry.timer_set) {
+        ngx_add_timer(&pg->retry, delay);
+    }
+}
+
+
+/* Between a half of it and the whole: workers must not come in step. */
+
+static ngx_msec_t
+corr_pg_backoff(corr_pg_t *pg)
+{
+    ngx_msec_t  delay;
+
+    if (ngx_current_msec - pg->failed_at
+        > CORR_PG_CALM + pg->conf->connect_timeout)
+    {
+        pg->attempts = 0;
+    }
+
+    pg->failed_at = ngx_current_msec;
+
+    delay = CORR_PG_BACKOFF << ngx_min(pg->attempts, 6);
+    delay = ngx_min(delay, CORR_PG_BACKOFF_MAX);
+
+    pg->attempts++;
+
+    return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
+}
+
+
+static void
+corr_pg_complain(corr_pg_t *pg, ngx_uint_t host, const char *what,
+    const char *text)
+{
+    uint32_t              hash;
+    ngx_uint_t            level;
+    ngx_msec_t            delay;
+    corr_pg_host_t       *h;
+    corr_pg_complaint_t  *last;
+
+    h = (corr_pg_host_t *) pg->conf->conninfo.elts + host;
+    last = &pg->complaints[host];
+
+    hash = ngx_crc32_short((u_char *) text, ngx_strlen(text)) | 1;
+    level = NGX_LOG_INFO;
+
+    if (hash != last->hash
+        || ngx_current_msec - last->at > CORR_PG_COMPLAINTS)
+    {
+        level = NGX_LOG_ERR;
+        last->hash = hash;
+        last->at = ngx_current_msec;
+    }
+
+    delay = pg->retry.timer_set ? pg->retry.timer.key - ngx_current_msec : 0;
+
+    ngx_log_error(level, pg->log, 0,
+                  "postgres: %s %V: %s; next attempt in %M ms",
+                  what, &h->name, text, delay);
+}
+
+
+/* What waits for a connection waits no longer. */
+
+static void
+corr_pg_give_up(corr_pg_t *pg)
+{
+    ngx_queue_t     *q;
+    corr_pg_work_t  *work;
+
+    while (!ngx_queue_empty(&pg->queue)) {
+        q = ngx_queue_head(&pg->queue);
+        ngx_queue_remove(q);
+        pg->queued--;
+
+        work = ngx_queue_data(q, corr_pg_work_t, queue);
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+    }
+}
+
+
+corr_pg_op_t *
+corr_pg_begin(corr_pg_t *pg, corr_owner_t *owner, const char *name)
+{
+    corr_op_t       *op;
+    corr_pg_work_t  *work;
+
+    op = corr_op_create(sizeof(corr_pg_work_t), owner, name, pg->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->expire = corr_pg_expire;
+    op->release = corr_pg_release;
+
+    work = (corr_pg_work_t *) op;
+    work->pg = pg;
+
+    return &work->op;
+}
+
+
+ngx_int_t
+corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement, ngx_uint_t nparams,
+    const corr_pg_param_t *params)
+{
+    ngx_pool_t      *pool;
+    corr_pg_t       *pg;
+    ngx_uint_t       i;
+    corr_pg_call_t  *call;
+    corr_pg_work_t  *work = (corr_pg_work_t *) op;
+
+    pg = work->pg;
+    pool = op->op.pool;
+
+    /* until everything is in its place */
+
+    if (work->broken) {
+        return NGX_ERROR;
+    }
+
+    work->broken = 1;
+
+    if (work->ncalls == CORR_PG_STATEMENTS_MAX
+        || statement >= pg->conf->nstatements
+        || pg->conf->statements[statement].nparams != nparams)
+    {
+        ngx_log_error(NGX_LOG_ALERT, pg->log, 0,
+                      "postgres: operation \"%s\": statement %ui cannot be "
+                      "added with %ui parameters", op->op.name, statement,
+                      nparams);
+        return NGX_ERROR;
+    }
+
+    call = &work->calls[work->ncalls];
+    call->statement = statement;
+    call->nparams = nparams;
+    call->values = ngx_pcalloc(pool, (nparams + 1) * sizeof(char *));
+    call->lengths = ngx_pcalloc(pool, (nparams + 1) * 2 * sizeof(int));
+
+    if (call->values == NULL || call->lengths == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->formats = call->lengths + nparams;
+
+    for (i = 0; i < nparams; i++) {
+        if (corr_pg_param(work, call, i, &params[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    work->ncalls++;
+    work->broken = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call, ngx_uint_t i,
+    const corr_pg_param_t *param)
+{
+    u_char      *p;
+    ngx_pool_t  *pool;
+
+    pool = work->op.op.pool;
+
+    switch (param->kind) {
+
+    case CORR_PG_NULL:
+        return NGX_OK;
+
+    case CORR_PG_BOOL:
+        call->values[i] = param->n ? "t" : "f";
+        return NGX_OK;
+
+    case CORR_PG_INT:
+        p = ngx_pnalloc(pool, NGX_INT64_LEN + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        *ngx_sprintf(p, "%L", param->n) = '\0';
+        call->values[i] = (char *) p;
+        return NGX_OK;
+
+    case CORR_PG_TEXT:
+
+        /* libpq would cut it there, and something else would be stored */
+
+        if (param->text.len
+            && memchr(param->text.data, '\0', param->text.len) != NULL)
+        {
+            return NGX_ERROR;
+        }
+
+        break;
+
+    case CORR_PG_BYTES:
+        call->formats[i] = 1;
+        break;
+    }
+
+    if (param->text.len > NGX_MAX_INT32_VALUE) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(pool, param->text.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(p, param->text.data, param->text.len) = '\0';
+
+    call->values[i] = (char *) p;
+    call->lengths[i] = (int) param->text.len;
+
+    return NGX_OK;
+}
+
+
+void
+corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
+{
+    corr_pg_t       *pg;
+    corr_pg_conn_t  *c;
+    corr_pg_work_t  *work = (corr_pg_work_t *) op;
+
+    pg = work->pg;
+    pg->operations++;
+
+    corr_op_start(&op->op, timeout ? timeout : pg->conf->timeout);
+
+    if (work->broken || work->ncalls == 0) {
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+        return;
+    }
+
+    /* nobody overtakes those who wait */
+
+    c = ngx_queue_empty(&pg->queue) ? corr_pg_choose(pg) : NULL;
+
+    if (c != NULL) {
+        corr_pg_dispatch(work, c);
+        return;
+    }
+
+    if (pg->failing || pg->stopping || pg->queued >= pg->conf->queue) {
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+        return;
+    }
+
+    ngx_queue_insert_tail(&pg->queue, &work->queue);
+    pg->queued++;
+
+    op->op.in_client = 1;
+
+    /* a worker that quits connects for those who ask only */
+
+    corr_pg_grow(pg);
+}
+
+
+/*
+ * The least loaded one.  What stands behind a late operation would share
+ * its fate, so it waits instead, and may still be told it was never sent.
+ */
+
+static corr_pg_conn_t *
+corr_pg_choose(corr_pg_t *pg)
+{
+    ngx_uint_t       i;
+    corr_pg_conn_t  *c, *best;
+
+    best = NULL;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        c = &pg->conns[i];
+
+        if (c->state != CORR_PG_UP || c->retire || c->stall.timer_set
+            || c->in_flight >= pg->conf->depth)
+        {
+            continue;
+        }
+
+        if (best == NULL || c->in_flight < best->in_flight) {
+            best = c;
+        }
+    }
+
+    return best;
+}
+
+
+static void
+corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c)
+{
+    if (corr_pg_conn_send(c, work) != NGX_OK) {
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+    }
+}
+
+
+void
+corr_pg_is_free(corr_pg_t *pg)
+{
+    ngx_queue_t     *q;
+    corr_pg_conn_t  *c;
+
+    while (!ngx_queue_empty(&pg->queue)) {
+
+        c = corr_pg_choose(pg);
+        if (c == NULL) {
+            return;
+        }
+
+        q = ngx_queue_head(&pg->queue);
+        ngx_queue_remove(q);
+        pg->queued--;
+
+        corr_pg_dispatch(ngx_queue_data(q, corr_pg_work_t, queue), c);
+    }
+}
+
+
+static void
+corr_pg_expire(corr_op_t *op)
+{
+    corr_pg_conn_t  *c;
+    corr_pg_work_t  *work = (corr_pg_work_t *) op;
+
+    c = work->conn;
+
+    if (c == NULL) {
+        ngx_queue_remove(&work->queue);
+        work->pg->queued--;
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+        return;
+    }
+
+    /* its results will still come, and have to be taken */
+
+    work->pg->failures++;
+
+    corr_op_complete(op, CORR_OP_TIMEOUT);
+    corr_pg_conn_late(c);
+}
+
+
+void
+corr_pg_work_end(corr_pg_work_t *work, corr_op_status_e status)
+{
+    corr_op_t  *op;
+
+    op = &work->op.op;
+
+    if (op->status == CORR_OP_PENDING
+        && status != CORR_OP_OK && status != CORR_OP_FAILED)
+    {
+        work->pg->failures++;
+    }
+
+    work->conn = NULL;
+
+    /* held until here, so that an orphan is freed once and at the end */
+
+    op->in_client = 1;
+
+    corr_op_complete(op, status);
+    corr_op_forget(op);
+}
+
+
+static void
+corr_pg_release(corr_op_t *op)
+{
+    corr_pg_work_clear((corr_pg_work_t *) op);
+}
+
+
+void
+corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
+{
+    ngx_uint_t  i;
+
+    status->connections = pg->up;
+    status->wanted = pg->conf->connections;
+    status->in_flight = 0;
+    status->queued = pg->queued;
+    status->operations = pg->operations;
+    status->failures = pg->failures;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        status->in_flight += pg->conns[i].in_flight;
+    }
+}

@@ -1,0 +1,170 @@
+/*
+ * What the parts of the PostgreSQL client share: the pool (pg_pool.c), the
+ * connection (postgres.c, the only file that calls libpq) and the reading
+ * of connection strings (pg_conf.c).
+ */
+
+#ifndef CORR_PG_PRIVATE_H
+#define CORR_PG_PRIVATE_H
+
+#include "postgres.h"
+#include "fd.h"
+
+
+struct pg_conn;                        /* PGconn */
+struct pg_result;                      /* PGresult */
+
+
+/* An oldest operation this late behind its deadline: the peer is dead. */
+#define CORR_PG_GRACE        2000
+
+/* How long an idle connection of a quitting worker is kept for its last
+   requests, which may still come from Redis, a form, a gateway. */
+#define CORR_PG_LINGER       1000
+
+
+typedef enum {
+    CORR_PG_DOWN = 0,
+    CORR_PG_CONNECTING,
+    CORR_PG_PREPARING,
+    CORR_PG_UP
+} corr_pg_state_e;
+
+
+typedef struct {
+    corr_timer_data_t        timers;     /* first */
+
+    corr_pg_t               *pg;
+    corr_pg_state_e          state;
+    ngx_uint_t               host;       /* in conf->conninfo */
+    struct pg_conn          *db;
+    corr_fd_t                fd;
+
+    ngx_event_t              timer;      /* connecting: the deadline; up: the
+                                            end of its life or linger */
+    ngx_event_t              stall;      /* the oldest operation is late */
+
+    ngx_queue_t              fifo;       /* corr_pg_work_t, as sent */
+    ngx_uint_t               in_flight;
+    ngx_msec_t               since;      /* up since */
+
+    /* where in the results of the first of fifo, or of the preparing */
+    ngx_uint_t               statement;
+    ngx_uint_t               nulls;
+    unsigned                 seen:1;     /* a result of that statement */
+
+    unsigned                 retire:1;   /* takes nothing new */
+} corr_pg_conn_t;
+
+
+/* What was said last about a host; the same words are not repeated. */
+
+typedef struct {
+    uint32_t                 hash;       /* of the words; 0: none */
+    ngx_msec_t               at;
+} corr_pg_complaint_t;
+
+
+struct corr_pg_s {
+    corr_timer_data_t        timers;     /* first */
+
+    const corr_pg_conf_t    *conf;
+    ngx_pool_t              *pool;
+    ngx_log_t               *log;
+    corr_pg_conn_t          *conns;
+    const char             **options;    /* one per host */
+
+    ngx_queue_t              queue;      /* corr_pg_work_t, never sent */
+    ngx_uint_t               queued;
+    ngx_uint_t               up;
+
+    ngx_event_t              retry;
+    ngx_uint_t               host;       /* the one to try next */
+    ngx_uint_t               tried;      /* hosts in this round */
+    ngx_uint_t               attempts;   /* rounds that failed */
+    ngx_msec_t               failed_at;
+
+    corr_pg_complaint_t     *complaints; /* one per host */
+
+    uint64_t                 operations;
+    uint64_t                 failures;
+
+    unsigned                 failing:1;  /* none up, all hosts tried */
+    unsigned                 stopping:1;
+};
+
+
+typedef struct {
+    ngx_uint_t               statement;
+    int                      nparams;
+    const char             **values;
+    int                     *lengths;
+    int                     *formats;
+} corr_pg_call_t;
+
+
+typedef struct {
+    corr_pg_op_t             op;         /* first */
+    corr_pg_t               *pg;
+    corr_pg_conn_t          *conn;       /* NULL: not sent, or answered */
+    ngx_queue_t              queue;      /* in pg->queue or conn->fifo */
+
+    ngx_uint_t               ncalls;
+    corr_pg_call_t           calls[CORR_PG_STATEMENTS_MAX];
+    struct pg_result        *results[CORR_PG_STATEMENTS_MAX];
+    corr_rows_t             *rows[CORR_PG_STATEMENTS_MAX];
+
+    unsigned                 broken:1;   /* an add() failed */
+    unsigned                 refused:1;  /* the server said an error */
+} corr_pg_work_t;
+
+
+/* The connection. */
+
+void corr_pg_conn_init(corr_pg_conn_t *c, corr_pg_t *pg);
+
+/* Begins to connect to pg->host; ends in corr_pg_is_up() or _is_down(). */
+void corr_pg_conn_open(corr_pg_conn_t *c);
+
+/*
+ * Sends; NGX_DECLINED: it did not leave as a whole, so nothing of it will
+ * happen, and the connection is down.
+ */
+ngx_int_t corr_pg_conn_send(corr_pg_conn_t *c, corr_pg_work_t *work);
+
+/* An operation of its fifo ended without its answer. */
+void corr_pg_conn_late(corr_pg_conn_t *c);
+
+/* Closes it; what it had sent is lost.  text: why, for the log. */
+void corr_pg_conn_close(corr_pg_conn_t *c, const char *text);
+
+/* Drops results. */
+void corr_pg_work_clear(corr_pg_work_t *work);
+
+
+/* The pool is told. */
+
+void corr_pg_is_up(corr_pg_conn_t *c);
+void corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was,
+    const char *text);
+
+/* A place became free. */
+void corr_pg_is_free(corr_pg_t *pg);
+
+/* The operation is over for the client. */
+void corr_pg_work_end(corr_pg_work_t *work, corr_op_status_e status);
+
+
+/* Keywords and values of a connection string. */
+
+typedef struct {
+    const char              *keyword;
+    const char              *value;      /* never NULL */
+} corr_pg_keyword_t;
+
+/* An array of corr_pg_keyword_t, or NULL with *error in the pool. */
+ngx_array_t *corr_pg_conninfo(ngx_pool_t *pool, const char *conninfo,
+    ngx_str_t *error);
+
+
+#endif /* CORR_PG_PRIVATE_H */
