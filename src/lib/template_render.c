@@ -188,12 +188,6 @@ corr_lookup_form(const corr_op_t *op, corr_found_t *found)
         }
     }
 
-    if (op->form == CORR_FORM_ANY && found->value.kind == CORR_INT) {
-        found->value = (corr_value_t) { .kind = CORR_BOOL,
-                                        .n = (found->value.n != 0) };
-        return 1;
-    }
-
     found->form = op->form;
     found->field = op->parts[op->nparts - 2].name;
 
@@ -267,6 +261,8 @@ corr_lookup(const corr_frame_t *frame, const corr_op_t *op,
 }
 
 
+/* The specification leaves zero and the empty text open: both are false. */
+
 static int
 corr_is_true(const corr_found_t *found)
 {
@@ -278,7 +274,11 @@ corr_is_true(const corr_found_t *found)
         return 0;
 
     case CORR_BOOL:
+    case CORR_INT:
         return value->n != 0;
+
+    case CORR_FLOAT:
+        return value->d != 0;
 
     case CORR_TEXT:
     case CORR_BYTES:
