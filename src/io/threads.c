@@ -127,6 +127,13 @@ corr_threads_destroy(corr_threads_t *threads)
 }
 
 
+void
+corr_threads_status(corr_threads_t *threads, corr_threads_status_t *status)
+{
+    *status = threads->status;
+}
+
+
 corr_task_t *
 corr_task_create(corr_threads_t *threads, corr_owner_t *owner,
     const char *name, size_t size, corr_task_pt run, void (*wipe)(void *))
