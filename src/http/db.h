@@ -62,4 +62,8 @@ typedef ngx_int_t (*corr_db_refused_pt)(corr_page_t *p, const char *sqlstate,
 void corr_db_on_refusal(corr_page_t *p, corr_db_refused_pt refused);
 
 
+/* The request goes away. */
+void corr_db_abandon(corr_page_t *p);
+
+
 #endif /* CORR_DB_H */

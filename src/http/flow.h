@@ -22,7 +22,7 @@ ngx_int_t corr_flow_handler(ngx_http_request_t *r);
 ngx_int_t corr_flow_then(corr_page_t *p, corr_step_pt then);
 
 /* Goes on with another list: return corr_flow_steps(p, other); */
-ngx_int_t corr_flow_steps(corr_page_t *p, corr_step_pt *steps);
+ngx_int_t corr_flow_steps(corr_page_t *p, const corr_step_pt *steps);
 
 /*
  * Shows the form again with its errors (422): the route's `again` steps.

@@ -47,7 +47,7 @@ typedef struct {
     ngx_uint_t               required;
     ngx_int_t                min;          /* characters, digits or value */
     ngx_int_t                max;
-    ngx_int_t                missing;      /* CORR_MSG_…; -1: none */
+    ngx_int_t                missing;      /* CORR_MSG_… */
     ngx_int_t                wrong;
     const char              *choices;
 } corr_rule_t;
@@ -75,7 +75,7 @@ int64_t corr_form_int(corr_page_t *p, const char *name);
 
 /*
  * An error at a field (or "" for the whole form): shown at the field and
- * in the summary.  values may be NULL, or fill the message's {{names}}.
+ * in the summary.  field is a literal or lives in the request's pool.  values may be NULL, or fill the message's {{names}}.
  */
 void corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     corr_view_t *values);

@@ -16,6 +16,7 @@
 #include "../lib/base.h"
 #include "../lib/value.h"
 #include "../lib/template.h"
+#include "../lib/fields.h"
 #include "../io/op.h"
 #include "../io/postgres.h"
 #include "../io/redis.h"
@@ -32,6 +33,7 @@ typedef struct corr_page_s       corr_page_t;
 typedef struct corr_route_s      corr_route_t;
 typedef struct corr_db_s         corr_db_t;
 typedef struct corr_body_s       corr_body_t;
+typedef struct corr_session_work_s  corr_session_work_t;
 
 
 /*
@@ -69,13 +71,13 @@ struct corr_route_s {
     ngx_uint_t               method;
     ngx_str_t                path;       /* "/desk/letters/{code}" */
     ngx_uint_t               who;
-    corr_step_pt            *steps;
+    const corr_step_pt      *steps;
 
     /*
      * The steps that show the form again, with its errors and what was
      * typed, when the input is refused (422, or 409 by the database).
      */
-    corr_step_pt            *again;
+    const corr_step_pt      *again;
 };
 
 
@@ -138,10 +140,15 @@ typedef struct {
 } corr_session_t;
 
 
+/* A file that came with a form and lies in the store already. */
+
 typedef struct {
-    corr_str_t               name;
-    corr_str_t               value;
-} corr_field_t;
+    corr_str_t               field;
+    corr_str_t               name;        /* presentable, not trusted */
+    corr_str_t               hash;        /* SHA-256, hex */
+    corr_str_t               media_type;
+    uint64_t                 size;
+} corr_upload_t;
 
 
 struct corr_page_s {
@@ -155,21 +162,23 @@ struct corr_page_s {
     corr_loc_conf_t         *loc;
     const corr_route_t      *route;
 
-    corr_step_pt            *step;        /* the next one */
+    const corr_step_pt      *step;        /* the next one */
     corr_step_pt             then;        /* before it, when set */
     ngx_int_t                status;      /* of the reply */
     ngx_int_t                rc;          /* for ngx_http_finalize_request */
 
     corr_str_t               path;        /* behind the prefix */
     corr_str_t               params[CORR_PARAMS_MAX];   /* {code} … */
-    ngx_array_t              args;        /* corr_field_t of the query */
-    ngx_array_t              fields;      /* corr_field_t of the form */
+    corr_fields_t            args;        /* of the query */
+    corr_fields_t            fields;      /* of the form */
+    corr_view_t             *checked;     /* fields after checking */
     ngx_array_t              uploads;     /* corr_upload_t */
 
     corr_str_t               browser;     /* hash that binds codes and
                                              forms to this browser; hex */
     corr_str_t               csrf;        /* the token this page expects */
     corr_session_t           session;
+    corr_session_work_t     *session_work;
     corr_view_t             *view;
     corr_db_t               *db;
     corr_body_t             *body;
@@ -183,14 +192,15 @@ struct corr_page_s {
     unsigned                 committed:1; /* a write was sent: finish it
                                              whoever is still there */
     unsigned                 failed_form:1;
-    unsigned                 set_browser:1; /* its cookie must be sent */
-    unsigned                 guarded:1;
     unsigned                 again:1;     /* shows the form again */
 };
 
 
 /* The page's own typed context: zeroed at the first call.  NULL: memory. */
 void *corr_page_data(corr_page_t *p, size_t size);
+
+/* The value of a request header by its lower case name, or empty. */
+corr_str_t corr_request_header(ngx_http_request_t *r, const char *name);
 
 static ngx_inline corr_str_t
 corr_from_ngx(ngx_str_t s)

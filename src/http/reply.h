@@ -8,6 +8,7 @@
 #define CORR_REPLY_H
 
 #include "portal.h"
+#include "../services/texts.h"
 
 
 /* p->view through a template; p->status, or 200. */
@@ -30,6 +31,9 @@ ngx_int_t corr_reply_error(corr_page_t *p, ngx_uint_t status,
 ngx_int_t corr_reply_bytes(corr_page_t *p, const char *type,
     corr_str_t bytes);
 
+/* One of html/assets, to be kept for ever. */
+ngx_int_t corr_reply_asset(corr_page_t *p, const corr_asset_t *asset);
+
 /* Text made of pieces (CSV, SVG, export): as bytes, with a file name. */
 ngx_int_t corr_reply_download(corr_page_t *p, const char *type,
     corr_str_t name, corr_str_t bytes);
@@ -48,6 +52,13 @@ ngx_int_t corr_reply_header(corr_page_t *p, const char *name,
 /* A cookie with the right flags; max_age < 0: for the session. */
 ngx_int_t corr_reply_cookie(corr_page_t *p, const char *name,
     corr_str_t value, time_t max_age);
+
+/* Its name on this connection: with __Host- where it must be Secure. */
+corr_str_t corr_reply_cookie_name(corr_page_t *p, const char *name);
+
+/* CORR_MSG_… by the name the database gave, or another. */
+ngx_uint_t corr_reply_message(corr_page_t *p, corr_str_t name,
+    ngx_uint_t otherwise);
 
 /* The reference of this page's errors (made at the first call). */
 corr_str_t corr_reply_reference(corr_page_t *p);

@@ -15,6 +15,7 @@
 
 /* Steps of the driver. */
 ngx_int_t corr_session_find(corr_page_t *p);
+ngx_int_t corr_session_missing(corr_page_t *p);    /* to the log-in page */
 
 /*
  * A new session for a person, a clerk, or a clerk who still owes the code;
@@ -33,8 +34,8 @@ ngx_int_t corr_session_end(corr_page_t *p, corr_step_pt then);
  */
 typedef struct {
     corr_str_t               id;          /* opaque, for the form */
+    corr_str_t               hash;        /* not for showing */
     int64_t                  created;     /* usec */
-    int64_t                  seen;
     corr_str_t               address;
     corr_str_t               agent;
     unsigned                 current:1;
@@ -43,9 +44,9 @@ typedef struct {
 ngx_int_t corr_session_list(corr_page_t *p, ngx_array_t **list,
     corr_step_pt then);
 
-/* Ends one by its opaque id; only one's own. */
-ngx_int_t corr_session_end_other(corr_page_t *p, corr_str_t id,
-    corr_step_pt then);
+/* Ends one of that list. */
+ngx_int_t corr_session_end_other(corr_page_t *p,
+    const corr_session_info_t *info, corr_step_pt then);
 
 /* The token of the forms of this page, and its check (constant time). */
 ngx_int_t corr_csrf_prepare(corr_page_t *p);

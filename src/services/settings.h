@@ -26,8 +26,10 @@ typedef struct {
     ngx_thread_pool_t       *disk;
     struct corr_texts_s     *texts;          /* html/ */
     struct corr_secrets_s   *secrets;
+    struct corr_passwords_s *passwords;
+    struct corr_filetypes_s *filetypes;
     struct corr_store_s     *store;
-    struct corr_captcha_set_s *captcha_set;  /* font and voices */
+    struct corr_captcha_s   *captchas;
     ngx_array_t             *gateways;       /* corr_gateway_t, see
                                                 services/gateway.h */
 
@@ -35,7 +37,8 @@ typedef struct {
     ngx_str_t                key_file;
     ngx_array_t             *old_key_files;  /* ngx_str_t */
     ngx_str_t                store_path;
-    ngx_str_t                media;          /* font and voices */
+    ngx_str_t                voice;          /* 0.wav … 9.wav */
+    ngx_str_t                common_passwords;
     ngx_str_t                thread_pool;
     ngx_str_t                disk_thread_pool;
     ngx_str_t                body_name;      /* of the government body */
@@ -75,6 +78,7 @@ typedef struct {
                                                 hour before captchas */
 
     /* passwords */
+    ngx_uint_t               password_min;
     size_t                   password_memory;
     ngx_uint_t               password_passes;
 

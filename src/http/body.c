@@ -1,0 +1,764 @@
+/*
+ * nginx's own reader, unbuffered; its buffers are consumed by one of two
+ * parsers.  While a block of a file is written by a thread the reader is
+ * not called, so the client waits (and nginx's own time-out does not run:
+ * the write has a deadline of its own).
+ */
+
+#include "body.h"
+#include "db.h"
+#include "flow.h"
+#include "form.h"
+#include "reply.h"
+#include "session.h"
+
+#include "../lib/multipart.h"
+#include "../lib/text.h"
+#include "../lib/urlencoded.h"
+#include "../services/store_work.h"
+
+
+#define CORR_BODY_BLOCK      65536
+#define CORR_BODY_SLACK      8192      /* headers and delimiters of parts */
+
+
+struct corr_body_s {
+    corr_multipart_t         multipart;
+    corr_urlencoded_t        urlencoded;
+    unsigned                 is_multipart:1;
+    unsigned                 complete:1;       /* nginx has it all */
+    unsigned                 in_field:1;
+    unsigned                 in_file:1;
+    unsigned                 checked:1;        /* its CSRF token */
+    off_t                    received;
+    off_t                    limit;
+
+    corr_str_t               input;            /* of the current buffer */
+    corr_str_t               data;             /* of a part; not used yet */
+    ngx_chain_t             *chain;
+
+    corr_spool_t            *spool;
+    corr_task_t             *task;
+    u_char                  *block;            /* CORR_BODY_BLOCK */
+    size_t                   filled;
+    corr_upload_t            upload;
+    ngx_uint_t               files;
+};
+
+
+static ngx_int_t corr_body_begin(corr_page_t *p);
+static ngx_int_t corr_body_open(corr_page_t *p);
+static void corr_body_started(ngx_http_request_t *r);
+static void corr_body_event(ngx_http_request_t *r);
+static ngx_int_t corr_body_pump(corr_page_t *p);
+static ngx_int_t corr_body_more(corr_page_t *p);
+static ngx_int_t corr_body_consume(corr_page_t *p);
+static ngx_int_t corr_body_multipart(corr_page_t *p);
+static ngx_int_t corr_body_part(corr_page_t *p,
+    corr_multipart_event_t *event);
+static ngx_int_t corr_body_file(corr_page_t *p,
+    corr_multipart_event_t *event);
+static ngx_int_t corr_body_data(corr_page_t *p);
+static ngx_int_t corr_body_flush(corr_page_t *p, corr_step_pt then);
+static ngx_int_t corr_body_written(corr_page_t *p);
+static ngx_int_t corr_body_last_written(corr_page_t *p);
+static ngx_int_t corr_body_part_end(corr_page_t *p);
+static ngx_int_t corr_body_place(corr_page_t *p);
+static ngx_int_t corr_body_placed(corr_page_t *p);
+static ngx_int_t corr_body_task_ended(corr_page_t *p);
+static void corr_body_file_error(corr_page_t *p, ngx_uint_t message);
+static ngx_int_t corr_body_finish(corr_page_t *p);
+static ngx_int_t corr_body_refuse(corr_page_t *p, int rc);
+
+
+ngx_int_t
+corr_body_read(corr_page_t *p)
+{
+    off_t                length;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = p->request;
+
+    rc = corr_body_begin(p);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    length = r->headers_in.content_length_n;
+
+    if (length > p->body->limit) {
+        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                CORR_MSG_COUNT, 0,
+                                "the body has %O bytes", length);
+    }
+
+    r->request_body_no_buffering = 1;
+
+    p->waiting = 1;
+
+    /* the reader takes a reference of its own, which started() gives back */
+
+    rc = ngx_http_read_client_request_body(r, corr_body_started);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_ERROR) {
+        p->waiting = 0;
+        return rc == NGX_ERROR ? NGX_HTTP_BAD_REQUEST : rc;
+    }
+
+    return corr_flow_then(p, corr_body_pump);
+}
+
+
+static ngx_int_t
+corr_body_begin(corr_page_t *p)
+{
+    corr_str_t    boundary, type;
+    corr_body_t  *body;
+
+    body = ngx_pcalloc(p->pool, sizeof(corr_body_t));
+    if (body == NULL) {
+        return NGX_ERROR;
+    }
+
+    type = corr_request_header(p->request, "content-type");
+
+    if (type.len >= 19
+        && ngx_strncasecmp(type.data, (u_char *) "multipart/form-data", 19)
+           == 0)
+    {
+        if (corr_multipart_boundary(type, &boundary) != CORR_OK
+            || corr_multipart_init(&body->multipart, boundary, NULL)
+               != CORR_OK)
+        {
+            return corr_reply_error(p, NGX_HTTP_BAD_REQUEST, CORR_MSG_COUNT,
+                                    0, "the multipart boundary is refused");
+        }
+
+        body->is_multipart = 1;
+
+    } else if (type.len >= 33
+               && ngx_strncasecmp(type.data,
+                      (u_char *) "application/x-www-form-urlencoded", 33)
+                  == 0)
+    {
+        corr_urlencoded_init(&body->urlencoded, &p->fields);
+
+    } else {
+        return corr_reply_error(p, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                CORR_MSG_COUNT, 0,
+                                "the form is of an unknown type");
+    }
+
+    body->limit = p->settings->form_max_size + CORR_BODY_SLACK;
+
+    if (body->is_multipart && (p->route->who & CORR_FILES)) {
+        body->limit += (off_t) p->settings->upload_max_files
+                       * (p->settings->upload_max_size + CORR_BODY_SLACK);
+    }
+
+    p->body = body;
+
+    return NGX_OK;
+}
+
+
+/* nginx calls it once, maybe before the starting call has returned. */
+
+static void
+corr_body_started(ngx_http_request_t *r)
+{
+    corr_page_t  *p;
+
+    p = ngx_http_get_module_ctx(r, ngx_http_correspondence_module);
+
+    r->main->count--;
+
+    r->read_event_handler = corr_body_event;
+
+    corr_flow_wake(p);
+}
+
+
+static void
+corr_body_event(ngx_http_request_t *r)
+{
+    corr_page_t  *p;
+
+    p = ngx_http_get_module_ctx(r, ngx_http_correspondence_module);
+
+    if (p->waiting) {
+        corr_flow_wake(p);
+    }
+}
+
+
+/* Reads and consumes until the body ends or something must be awaited. */
+
+static ngx_int_t
+corr_body_pump(corr_page_t *p)
+{
+    ngx_int_t     rc;
+    corr_body_t  *body = p->body;
+
+    for ( ;; ) {
+
+        rc = corr_body_consume(p);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (body->complete) {
+            return corr_body_finish(p);
+        }
+
+        rc = corr_body_more(p);
+
+        if (rc == NGX_AGAIN) {
+            p->waiting = 1;
+            p->request->read_event_handler = corr_body_event;
+
+            return corr_flow_then(p, corr_body_pump);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static ngx_int_t
+corr_body_more(corr_page_t *p)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = p->request;
+    corr_body_t         *body = p->body;
+
+    if (r->reading_body) {
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            return corr_reply_error(p, rc, CORR_MSG_COUNT, 0,
+                                    "the body could not be read");
+        }
+
+    } else {
+        rc = NGX_OK;
+    }
+
+    body->chain = r->request_body->bufs;
+    r->request_body->bufs = NULL;
+
+    if (body->chain) {
+        return NGX_OK;
+    }
+
+    if (!r->reading_body) {
+        body->complete = 1;
+        return NGX_OK;
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_AGAIN;
+}
+
+
+static ngx_int_t
+corr_body_consume(corr_page_t *p)
+{
+    int           rc;
+    ngx_buf_t    *b;
+    ngx_int_t     result;
+    corr_body_t  *body = p->body;
+
+    for ( ;; ) {
+
+        if (body->data.len) {
+            result = corr_body_data(p);
+
+            if (result != NGX_OK) {
+                return result;
+            }
+
+            continue;
+        }
+
+        if (body->input.len == 0) {
+
+            if (body->chain == NULL) {
+                return NGX_OK;
+            }
+
+            b = body->chain->buf;
+            body->chain = body->chain->next;
+            body->input = corr_make_str(b->pos, b->last - b->pos);
+            body->received += body->input.len;
+
+            /* what it points to stays until nginx is asked for more */
+
+            b->pos = b->last;
+
+            if (body->received > body->limit) {
+                return corr_reply_error(p,
+                                        NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                        CORR_MSG_COUNT, 0,
+                                        "the body is over %O bytes",
+                                        body->limit);
+            }
+
+            continue;
+        }
+
+        if (!body->is_multipart) {
+            rc = corr_urlencoded_feed(&body->urlencoded, body->input);
+            body->input.len = 0;
+
+            if (rc != CORR_OK) {
+                return corr_body_refuse(p, rc);
+            }
+
+            continue;
+        }
+
+        result = corr_body_multipart(p);
+
+        if (result != NGX_OK) {
+            return result;
+        }
+    }
+}
+
+
+static ngx_int_t
+corr_body_multipart(corr_page_t *p)
+{
+    int                      rc;
+    ngx_int_t                result;
+    corr_body_t             *body = p->body;
+    corr_multipart_event_t   event;
+
+    rc = corr_multipart_next(&body->multipart, &body->input, &event);
+
+    if (rc == CORR_AGAIN) {
+        return NGX_OK;
+    }
+
+    if (rc != CORR_OK) {
+        return corr_body_refuse(p, rc);
+    }
+
+    switch (event.type) {
+
+    case CORR_MULTIPART_PART:
+        result = corr_body_part(p, &event);
+        break;
+
+    case CORR_MULTIPART_DATA:
+        body->data = event.data;
+        result = NGX_OK;
+        break;
+
+    case CORR_MULTIPART_PART_END:
+        result = corr_body_part_end(p);
+        break;
+
+    default:
+        result = NGX_OK;
+    }
+
+    return result;
+}
+
+
+static ngx_int_t
+corr_body_part(corr_page_t *p, corr_multipart_event_t *event)
+{
+    int           rc;
+    corr_body_t  *body = p->body;
+
+    body->in_field = 0;
+    body->in_file = 0;
+
+    if (event->filename.data) {
+        return corr_body_file(p, event);
+    }
+
+    body->in_field = 1;
+
+    rc = corr_fields_begin(&p->fields);
+
+    if (rc == CORR_OK) {
+        rc = corr_fields_append(&p->fields, event->name.data,
+                                event->name.len);
+    }
+
+    if (rc != CORR_OK) {
+        return corr_body_refuse(p, rc);
+    }
+
+    corr_fields_value(&p->fields);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_body_file(corr_page_t *p, corr_multipart_event_t *event)
+{
+    corr_body_t  *body = p->body;
+
+    if (!(p->route->who & CORR_FILES)) {
+        return NGX_OK;
+    }
+
+    if (!body->checked) {
+        if (corr_csrf_check(p) != NGX_OK) {
+            return corr_reply_error(p, NGX_HTTP_FORBIDDEN,
+                                    CORR_MSG_CSRF_FAILED, 0,
+                                    "csrf before files");
+        }
+
+        body->checked = 1;
+    }
+
+    if (event->filename.len == 0) {
+        return NGX_OK;                 /* a file input left empty */
+    }
+
+    ngx_memzero(&body->upload, sizeof(corr_upload_t));
+
+    if (body->files == p->settings->upload_max_files) {
+        corr_body_file_error(p, CORR_MSG_FILE_TOO_MANY);
+        return NGX_OK;
+    }
+
+    body->files++;
+    body->filled = 0;
+    body->in_file = 1;
+
+    body->upload.field = corr_str_dup(&p->alloc, event->name);
+
+    if (corr_text_filename(&p->alloc, event->filename, 120,
+                           &body->upload.name)
+        != CORR_OK)
+    {
+        corr_body_file_error(p, CORR_MSG_FILE_NAME_WRONG);
+        return NGX_OK;
+    }
+
+    return corr_body_open(p);
+}
+
+
+static ngx_int_t
+corr_body_open(corr_page_t *p)
+{
+    corr_body_t  *body = p->body;
+
+    if (body->block == NULL) {
+        body->block = ngx_palloc(p->pool, CORR_BODY_BLOCK);
+    }
+
+    body->spool = corr_spool_create(p->settings->store, p->worker->disk,
+                                    p->settings->filetypes, &p->owner,
+                                    p->settings->upload_max_size);
+
+    if (body->block == NULL || body->spool == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The rest of a piece that the block has no room for stays in body->data:
+ * it lives until the parser is asked again, which consume() does not do
+ * before it is used up.
+ */
+
+static ngx_int_t
+corr_body_data(corr_page_t *p)
+{
+    int           rc;
+    size_t        n;
+    corr_body_t  *body = p->body;
+
+    if (body->in_field) {
+        rc = corr_fields_append(&p->fields, body->data.data, body->data.len);
+        body->data.len = 0;
+
+        return rc == CORR_OK ? NGX_OK : corr_body_refuse(p, rc);
+    }
+
+    if (!body->in_file) {
+        body->data.len = 0;
+        return NGX_OK;
+    }
+
+    n = ngx_min(body->data.len, CORR_BODY_BLOCK - body->filled);
+
+    ngx_memcpy(body->block + body->filled, body->data.data, n);
+
+    body->filled += n;
+    body->data.data += n;
+    body->data.len -= n;
+
+    if (body->filled < CORR_BODY_BLOCK) {
+        return NGX_OK;
+    }
+
+    return corr_body_flush(p, corr_body_written);
+}
+
+
+/* Gives the block to a thread, which has its own copy on return. */
+
+static ngx_int_t
+corr_body_flush(corr_page_t *p, corr_step_pt then)
+{
+    corr_str_t    block;
+    corr_body_t  *body = p->body;
+
+    block = corr_make_str(body->block, body->filled);
+    body->filled = 0;
+
+    body->task = corr_spool_write(body->spool, block,
+                                  p->settings->page_timeout);
+    if (body->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, then);
+}
+
+
+static ngx_int_t
+corr_body_written(corr_page_t *p)
+{
+    ngx_int_t  rc;
+
+    rc = corr_body_task_ended(p);
+
+    return rc == NGX_OK ? corr_body_pump(p) : rc;
+}
+
+
+static ngx_int_t
+corr_body_last_written(corr_page_t *p)
+{
+    ngx_int_t  rc;
+
+    rc = corr_body_task_ended(p);
+
+    return rc == NGX_OK ? corr_body_place(p) : rc;
+}
+
+
+static ngx_int_t
+corr_body_part_end(corr_page_t *p)
+{
+    int           rc;
+    corr_body_t  *body = p->body;
+
+    if (body->in_field) {
+        body->in_field = 0;
+        rc = corr_fields_end(&p->fields);
+
+        return rc == CORR_OK ? NGX_OK : corr_body_refuse(p, rc);
+    }
+
+    if (!body->in_file) {
+        return NGX_OK;
+    }
+
+    return body->filled ? corr_body_flush(p, corr_body_last_written)
+                        : corr_body_place(p);
+}
+
+
+static ngx_int_t
+corr_body_place(corr_page_t *p)
+{
+    corr_body_t  *body = p->body;
+
+    body->task = corr_spool_finish(body->spool, body->upload.name,
+                                   p->settings->page_timeout);
+    if (body->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_body_placed);
+}
+
+
+static ngx_int_t
+corr_body_placed(corr_page_t *p)
+{
+    ngx_int_t              rc;
+    corr_body_t           *body = p->body;
+    corr_upload_t         *upload;
+    const corr_stored_t   *stored;
+
+    rc = corr_body_task_ended(p);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (body->spool == NULL) {
+        return corr_body_pump(p);        /* refused; the form says why */
+    }
+
+    stored = corr_spool_stored(body->spool);
+
+    upload = ngx_array_push(&p->uploads);
+    if (upload == NULL) {
+        return NGX_ERROR;
+    }
+
+    *upload = body->upload;
+    upload->size = stored->size;
+    upload->media_type = corr_cstr(stored->type.media_type);
+    upload->hash = corr_str_dup(&p->alloc,
+                                corr_make_str(stored->hash,
+                                              CORR_STORE_HASH));
+    if (upload->hash.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    corr_spool_release(body->spool);
+    body->spool = NULL;
+    body->in_file = 0;
+
+    return corr_body_pump(p);
+}
+
+
+/*
+ * NGX_OK: go on.  A file that is refused for what it is becomes an error of
+ * the form, and the rest of the form is still read; a store that fails is
+ * the portal's own fault and a 503.
+ */
+
+static ngx_int_t
+corr_body_task_ended(corr_page_t *p)
+{
+    ngx_err_t             err;
+    ngx_int_t             message;
+    corr_body_t          *body = p->body;
+    corr_op_status_e      status;
+    corr_store_error_e    error;
+    corr_file_verdict_e   verdict;
+
+    status = body->task->op.status;
+    error = corr_spool_error(body->spool);
+    verdict = corr_spool_verdict(body->spool);
+    err = corr_spool_errno(body->spool);
+
+    corr_op_free(&body->task->op);
+    body->task = NULL;
+
+    if (status == CORR_OP_OK) {
+        return NGX_OK;
+    }
+
+    message = -1;
+
+    if (status == CORR_OP_FAILED && error == CORR_STORE_LARGE) {
+        message = CORR_MSG_FILE_TOO_BIG;
+
+    } else if (status == CORR_OP_FAILED && error == CORR_STORE_REFUSED) {
+        message = corr_texts_message_find(p->settings->texts,
+                                     corr_cstr(corr_file_message(verdict)));
+    }
+
+    if (message >= 0) {
+        corr_body_file_error(p, message);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, p->log, err,
+                  "correspondence: a file could not be stored: "
+                  "status %d, error %d", status, error);
+
+    return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
+                            CORR_MSG_UNAVAILABLE, 5, "file store");
+}
+
+
+static void
+corr_body_file_error(corr_page_t *p, ngx_uint_t message)
+{
+    corr_view_t  *values;
+    corr_body_t  *body = p->body;
+
+    values = corr_view_create(&p->alloc);
+
+    if (values) {
+        corr_view_text(values, "name", body->upload.name);
+        corr_view_int(values, "max_files", p->settings->upload_max_files);
+        corr_view_int(values, "max_mb",
+                      p->settings->upload_max_size / (1024 * 1024));
+    }
+
+    corr_form_error(p, "file", message, values);
+
+    corr_body_abandon(p);
+
+    body->in_file = 0;
+    body->filled = 0;
+}
+
+
+static ngx_int_t
+corr_body_finish(corr_page_t *p)
+{
+    int           rc;
+    corr_body_t  *body = p->body;
+
+    rc = body->is_multipart ? corr_multipart_finish(&body->multipart)
+                            : corr_urlencoded_finish(&body->urlencoded);
+
+    if (rc != CORR_OK) {
+        return corr_body_refuse(p, rc);
+    }
+
+    if (!body->checked && corr_csrf_check(p) != NGX_OK) {
+        return corr_reply_error(p, NGX_HTTP_FORBIDDEN, CORR_MSG_CSRF_FAILED,
+                                0, "csrf");
+    }
+
+    p->request->read_event_handler = ngx_http_block_reading;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_body_refuse(corr_page_t *p, int rc)
+{
+    switch (rc) {
+
+    case CORR_INVALID:
+        return corr_reply_error(p, NGX_HTTP_BAD_REQUEST, CORR_MSG_COUNT, 0,
+                                "the form cannot be read");
+
+    case CORR_LIMIT:
+        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                CORR_MSG_COUNT, 0,
+                                "the form is over a limit");
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+void
+corr_body_abandon(corr_page_t *p)
+{
+    if (p->body && p->body->spool) {
+        corr_spool_release(p->body->spool);
+        p->body->spool = NULL;
+    }
+}

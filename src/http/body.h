@@ -1,0 +1,22 @@
+/*
+ * The body of a POST, read as it arrives in constant memory: fields into
+ * p->fields, files straight into the store.
+ *
+ * The CSRF token must be the form's first field: it is checked before the
+ * first byte of a file is kept, and when the body has ended.
+ */
+
+#ifndef CORR_BODY_H
+#define CORR_BODY_H
+
+#include "portal.h"
+
+
+/* A step.  Refusals are replied to here: 400, 403, 408, 413, 415, 503. */
+ngx_int_t corr_body_read(corr_page_t *p);
+
+/* The request goes away: files on their way in are given up. */
+void corr_body_abandon(corr_page_t *p);
+
+
+#endif /* CORR_BODY_H */

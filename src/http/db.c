@@ -1,0 +1,562 @@
+/*
+ * The page's pipeline, kept as a list so that it can be sent again.
+ */
+
+#include "db.h"
+#include "flow.h"
+#include "form.h"
+#include "reply.h"
+#include "session.h"
+
+#include "../lib/digits.h"
+#include "../services/texts.h"
+
+
+#define CORR_DB_RETRIES      3
+#define CORR_DB_RETRY_WAIT   300      /* milliseconds, doubled each time */
+
+
+typedef struct {
+    ngx_uint_t               statement;
+    ngx_uint_t               nparams;
+    corr_pg_param_t         *params;
+} corr_db_call_t;
+
+
+struct corr_db_s {
+    corr_page_t             *page;
+    ngx_uint_t               flags;
+    ngx_uint_t               guarded;      /* calls of the guard: 0 or 1 */
+    ngx_uint_t               ncalls;
+    corr_db_call_t           calls[CORR_PG_STATEMENTS_MAX];
+    corr_pg_op_t            *op;
+    corr_step_pt             then;
+    corr_db_refused_pt       refused;
+    ngx_uint_t               attempts;
+    ngx_event_t              retry;
+    ngx_connection_t         retry_data;   /* debug logs read its fd */
+    unsigned                 overflow:1;
+};
+
+
+static void corr_db_guard(corr_page_t *p);
+static corr_str_t corr_db_roles(corr_page_t *p);
+static void corr_db_start(corr_page_t *p);
+static ngx_int_t corr_db_ended(corr_page_t *p);
+static ngx_int_t corr_db_unknown(corr_page_t *p);
+static void corr_db_again(ngx_event_t *ev);
+static ngx_int_t corr_db_resend(corr_page_t *p);
+static ngx_int_t corr_db_check_guard(corr_page_t *p);
+static void corr_db_me(corr_page_t *p, corr_rows_t *rows);
+static ngx_uint_t corr_db_role(corr_str_t role);
+static ngx_int_t corr_db_failed(corr_page_t *p);
+static ngx_int_t corr_db_input(corr_page_t *p, ngx_uint_t status,
+    corr_str_t message, corr_str_t detail);
+
+
+void
+corr_db_begin(corr_page_t *p, ngx_uint_t flags)
+{
+    corr_db_t  *db;
+
+    db = ngx_pcalloc(p->pool, sizeof(corr_db_t));
+
+    p->db = db;
+
+    if (db == NULL) {
+        return;
+    }
+
+    db->page = p;
+    db->flags = flags;
+
+    if (!(flags & CORR_UNGUARDED)) {
+        corr_db_guard(p);
+        db->guarded = db->ncalls;
+    }
+}
+
+
+/*
+ * Reads: a plain row that is checked when it comes back.  Writes: a
+ * function that raises, so that the rest of the transaction never runs.
+ */
+
+static void
+corr_db_guard(corr_page_t *p)
+{
+    ngx_uint_t  level;
+    corr_str_t  address;
+
+    address = corr_from_ngx(p->request->connection->addr_text);
+
+    if (p->session.who == CORR_A_PERSON) {
+
+        if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
+            corr_db_add(p, CORR_SQL_GUARD_PERSON_READ,
+                        corr_pg_int(p->session.id),
+                        corr_pg_int(p->session.epoch));
+            return;
+        }
+
+        level = (p->route->who & CORR_LEVEL3) ? 3
+                : (p->route->who & CORR_LEVEL2) ? 2 : 1;
+
+        corr_db_add(p, CORR_SQL_GUARD_PERSON, corr_pg_int(p->session.id),
+                    corr_pg_int(p->session.epoch), corr_pg_int(level),
+                    corr_pg_text(address));
+        return;
+    }
+
+    if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
+        corr_db_add(p, CORR_SQL_GUARD_STAFF_READ,
+                    corr_pg_int(p->session.id),
+                    corr_pg_int(p->session.epoch));
+        return;
+    }
+
+    corr_db_add(p, CORR_SQL_GUARD_STAFF, corr_pg_int(p->session.id),
+                corr_pg_int(p->session.epoch),
+                corr_pg_text(corr_db_roles(p)), corr_pg_text(address));
+}
+
+
+static corr_str_t
+corr_db_roles(corr_page_t *p)
+{
+    u_char      *text, *last;
+    corr_str_t   none = corr_null_str;
+    ngx_uint_t   who;
+
+    who = p->route->who & CORR_STAFF;
+
+    text = ngx_pnalloc(p->pool, sizeof("clerk,expert,manager,admin,"));
+    if (text == NULL) {
+        /* nobody: the role "" would be anybody */
+        return (who == CORR_STAFF) ? none : CORR_STR("nobody");
+    }
+
+    last = text;
+
+    if (who != CORR_STAFF) {
+        last = ngx_sprintf(last, "%s%s%s%s",
+                           (who & CORR_CLERK) ? "clerk," : "",
+                           (who & CORR_EXPERT) ? "expert," : "",
+                           (who & CORR_MANAGER) ? "manager," : "",
+                           (who & CORR_ADMIN) ? "admin," : "");
+        last--;
+    }
+
+    return corr_make_str(text, last - text);
+}
+
+
+void
+corr_db_add_params(corr_page_t *p, ngx_uint_t statement, ngx_uint_t nparams,
+    const corr_pg_param_t *params)
+{
+    corr_db_t       *db = p->db;
+    corr_db_call_t  *call;
+
+    if (db == NULL) {
+        return;
+    }
+
+    if (db->ncalls == CORR_PG_STATEMENTS_MAX) {
+        db->overflow = 1;
+        return;
+    }
+
+    call = &db->calls[db->ncalls++];
+    call->statement = statement;
+    call->nparams = nparams;
+    call->params = ngx_palloc(p->pool,
+                              (nparams + 1) * sizeof(corr_pg_param_t));
+
+    if (call->params == NULL) {
+        db->overflow = 1;
+        return;
+    }
+
+    ngx_memcpy(call->params, params, nparams * sizeof(corr_pg_param_t));
+}
+
+
+void
+corr_db_on_refusal(corr_page_t *p, corr_db_refused_pt refused)
+{
+    if (p->db) {
+        p->db->refused = refused;
+    }
+}
+
+
+ngx_int_t
+corr_db_send(corr_page_t *p, corr_step_pt then)
+{
+    corr_db_t  *db = p->db;
+
+    if (db == NULL || db->overflow) {
+        return NGX_ERROR;
+    }
+
+    db->then = then;
+
+    if (db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
+        p->committed = 1;
+    }
+
+    corr_db_start(p);
+
+    if (db->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_db_ended);
+}
+
+
+static void
+corr_db_start(corr_page_t *p)
+{
+    ngx_uint_t       i;
+    corr_db_t       *db = p->db;
+    corr_db_call_t  *call;
+
+    db->op = corr_pg_begin(p->worker->pg, &p->owner,
+                           p->route ? (char *) p->route->path.data : "page");
+    if (db->op == NULL) {
+        return;
+    }
+
+    for (i = 0; i < db->ncalls; i++) {
+        call = &db->calls[i];
+
+        if (corr_pg_add(db->op, call->statement, call->nparams, call->params)
+            != NGX_OK)
+        {
+            corr_op_free(&db->op->op);
+            db->op = NULL;
+            return;
+        }
+    }
+
+    db->attempts++;
+
+    corr_pg_send(db->op, 0);
+}
+
+
+static ngx_int_t
+corr_db_ended(corr_page_t *p)
+{
+    ngx_int_t   rc;
+    corr_db_t  *db = p->db;
+
+    switch (db->op->op.status) {
+
+    case CORR_OP_OK:
+        break;
+
+    case CORR_OP_FAILED:
+        return corr_db_failed(p);
+
+    case CORR_OP_LOST:
+    case CORR_OP_TIMEOUT:
+        return corr_db_unknown(p);
+
+    default:
+        return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                CORR_MSG_UNAVAILABLE, 5,
+                                "no connection to PostgreSQL");
+    }
+
+    if (db->guarded) {
+        rc = corr_db_check_guard(p);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return db->then ? db->then(p) : NGX_OK;
+}
+
+
+/*
+ * Sent, and nobody knows.  What may be repeated is sent again, until it is
+ * known; only then is the person told anything.
+ */
+
+static ngx_int_t
+corr_db_unknown(corr_page_t *p)
+{
+    corr_db_t   *db = p->db;
+    ngx_uint_t   once, timed_out;
+
+    once = db->flags & CORR_WRITE_ONCE;
+    timed_out = (db->op->op.status == CORR_OP_TIMEOUT);
+
+    ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                  "correspondence: PostgreSQL %s, attempt %ui",
+                  timed_out ? "did not answer in time"
+                            : "went away before its answer",
+                  db->attempts);
+
+    if (!once && db->attempts < CORR_DB_RETRIES) {
+
+        db->retry.handler = corr_db_again;
+        db->retry.data = &db->retry_data;
+        db->retry.log = p->log;
+        db->retry_data.fd = (ngx_socket_t) -1;
+        db->retry_data.data = p;
+
+        ngx_add_timer(&db->retry, CORR_DB_RETRY_WAIT << (db->attempts - 1));
+
+        p->waiting = 1;
+
+        return corr_flow_then(p, corr_db_resend);
+    }
+
+    return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
+                            CORR_MSG_UNAVAILABLE, 5,
+                            "PostgreSQL's answer was lost");
+}
+
+
+static void
+corr_db_again(ngx_event_t *ev)
+{
+    ngx_connection_t  *c = ev->data;
+
+    corr_flow_wake(c->data);
+}
+
+
+static ngx_int_t
+corr_db_resend(corr_page_t *p)
+{
+    corr_op_free(&p->db->op->op);
+
+    corr_db_start(p);
+
+    if (p->db->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_db_ended);
+}
+
+
+void
+corr_db_abandon(corr_page_t *p)
+{
+    if (p->db && p->db->retry.timer_set) {
+        ngx_del_timer(&p->db->retry);
+    }
+}
+
+
+corr_rows_t *
+corr_db_rows(corr_page_t *p, ngx_uint_t i)
+{
+    static const corr_rows_t   nothing;
+
+    corr_rows_t  *rows;
+
+    rows = corr_pg_rows(p->db->op, i + p->db->guarded);
+
+    return rows ? rows : (corr_rows_t *) &nothing;
+}
+
+
+/*
+ * The guard's row: no row, and the session is over; a row tells the page
+ * who it is for.  A write's guard has raised already if anything was wrong.
+ */
+
+static ngx_int_t
+corr_db_check_guard(corr_page_t *p)
+{
+    corr_rows_t  *rows;
+    ngx_uint_t    who;
+
+    if (p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
+        return NGX_OK;
+    }
+
+    rows = corr_pg_rows(p->db->op, 0);
+
+    if (rows == NULL || rows->nrows != 1) {
+        p->session.who = CORR_NOBODY;
+        return corr_session_missing(p);
+    }
+
+    corr_db_me(p, rows);
+
+    who = p->route->who;
+
+    if ((who & CORR_STAFF) && !(who & p->session.roles)) {
+        return corr_reply_error(p, NGX_HTTP_FORBIDDEN, CORR_MSG_ROLE_REFUSED,
+                                0, "role");
+    }
+
+    if (((who & CORR_LEVEL2) && p->session.level < 2)
+        || ((who & CORR_LEVEL3) && p->session.level < 3))
+    {
+        if (p->json || p->route->method != CORR_GET) {
+            return corr_reply_error(p, NGX_HTTP_FORBIDDEN,
+                                    CORR_MSG_IDENTITY_NEEDED, 0, NULL);
+        }
+
+        return corr_reply_redirect(p, "/desk/identity");
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+corr_db_me(corr_page_t *p, corr_rows_t *rows)
+{
+    corr_str_t    role;
+    corr_view_t  *me;
+
+    me = corr_view_object(p->view, "me");
+    corr_view_row(me, rows, 0);
+
+    if (p->session.who == CORR_A_PERSON) {
+        p->session.level = corr_rows_int(rows, 0, "level");
+        corr_view_flag(me, "is_level2", p->session.level >= 2);
+        corr_view_flag(me, "is_level3", p->session.level >= 3);
+        return;
+    }
+
+    role = corr_rows_text(rows, 0, "role");
+    p->session.roles = corr_db_role(role);
+
+    corr_view_flag(me, "can_manage",
+                   (p->session.roles & (CORR_MANAGER|CORR_ADMIN)) != 0);
+    corr_view_flag(me, "can_admin", p->session.roles == CORR_ADMIN);
+}
+
+
+static ngx_uint_t
+corr_db_role(corr_str_t role)
+{
+    return corr_str_is(role, "clerk") ? CORR_CLERK
+           : corr_str_is(role, "expert") ? CORR_EXPERT
+           : corr_str_is(role, "manager") ? CORR_MANAGER
+           : corr_str_is(role, "admin") ? CORR_ADMIN : 0;
+}
+
+
+/* What the functions in sql/ raise, and what the server itself may. */
+
+static ngx_int_t
+corr_db_failed(corr_page_t *p)
+{
+    ngx_int_t      rc;
+    uint64_t       seconds;
+    const char    *state;
+    corr_pg_op_t  *op = p->db->op;
+
+    state = (char *) op->sqlstate;
+
+    if (p->db->refused) {
+        rc = p->db->refused(p, state, op->message, op->detail);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    if (ngx_strcmp(state, "CR401") == 0) {
+        p->session.who = CORR_NOBODY;
+        return corr_session_missing(p);
+    }
+
+    if (ngx_strcmp(state, "CR403") == 0) {
+        return corr_reply_error(p, NGX_HTTP_FORBIDDEN,
+                                corr_reply_message(p, op->message,
+                                                   CORR_MSG_FORBIDDEN),
+                                0, "refused by the database");
+    }
+
+    if (ngx_strcmp(state, "CR404") == 0) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (ngx_strcmp(state, "CR409") == 0) {
+        return corr_db_input(p, NGX_HTTP_CONFLICT, op->message, op->detail);
+    }
+
+    if (ngx_strcmp(state, "CR422") == 0) {
+        return corr_db_input(p, 422, op->message, op->detail);
+    }
+
+    if (ngx_strcmp(state, "CR429") == 0) {
+        if (corr_digits_number(op->detail, NGX_MAX_INT32_VALUE, &seconds)
+            != CORR_OK)
+        {
+            seconds = 60;
+        }
+
+        return corr_reply_error(p, 429,
+                                corr_reply_message(p, op->message,
+                                                   CORR_MSG_TOO_OFTEN),
+                                (time_t) seconds, NULL);
+    }
+
+    return corr_reply_error(p,
+                            ngx_strncmp(state, "CR503", 5) == 0
+                            || ngx_strncmp(state, "57", 2) == 0
+                            || ngx_strncmp(state, "53", 2) == 0
+                            || ngx_strncmp(state, "40", 2) == 0
+                            ? NGX_HTTP_SERVICE_UNAVAILABLE
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR,
+                            CORR_MSG_COUNT, 5, "PostgreSQL %s: %*s",
+                            state, op->message.len, op->message.data);
+}
+
+
+/* "field:message_name", or a message of the whole form. */
+
+static ngx_int_t
+corr_db_input(corr_page_t *p, ngx_uint_t status, corr_str_t message,
+    corr_str_t detail)
+{
+    u_char        *colon;
+    corr_str_t     field;
+    corr_view_t   *values;
+
+    field = CORR_STR("");
+    colon = ngx_strlchr(message.data, message.data + message.len, ':');
+
+    if (colon) {
+        field = corr_str_dup(&p->alloc,
+                             corr_make_str(message.data,
+                                           colon - message.data));
+        message.len -= colon + 1 - message.data;
+        message.data = colon + 1;
+    }
+
+    if (p->route->again == NULL || p->again || field.data == NULL) {
+        return corr_reply_error(p, status,
+                                corr_reply_message(p, message,
+                                                   CORR_MSG_CONFLICT),
+                                0, NULL);
+    }
+
+    values = corr_view_create(&p->alloc);
+
+    if (values && detail.len) {
+        corr_view_text(values, "detail", detail);
+    }
+
+    corr_form_error(p, (char *) field.data,
+                    corr_reply_message(p, message, CORR_MSG_CONFLICT),
+                    values);
+
+    return corr_flow_again(p, status);
+}

@@ -1,0 +1,704 @@
+/*
+ * A session's record in Redis:
+ *
+ *     s:HASH   "KIND ID EPOCH CREATED"   idle time-out, renewed by GETEX
+ *     p:ID     hash of a person's sessions, HASH → "CREATED ADDRESS AGENT";
+ *     k:ID     the same of a clerk
+ *
+ * KIND is c (citizen), k (clerk) or h (clerk who owes the code).  HASH is a
+ * keyed hash of the cookie's token: who reads Redis cannot log in.
+ *
+ * When Redis is away a page that needs a session answers 503; pages of
+ * nobody work on.
+ */
+
+#include "session.h"
+#include "flow.h"
+#include "reply.h"
+
+#include "../lib/cookie.h"
+#include "../lib/encode.h"
+#include "../lib/escape.h"
+#include "../lib/text.h"
+#include "../services/secrets.h"
+
+
+#define CORR_SESSION_HASH     64
+#define CORR_COOKIES_MAX      16
+#define CORR_AGENT_MAX        120
+
+
+struct corr_session_work_s {
+    corr_redis_op_t         *get;
+    corr_redis_op_t         *list;
+    ngx_array_t            **sessions;
+    corr_step_pt             then;
+};
+
+
+static ngx_int_t corr_session_found(corr_page_t *p);
+static ngx_int_t corr_session_parse(corr_page_t *p, corr_str_t record);
+static ngx_int_t corr_session_forget(corr_page_t *p);
+static ngx_int_t corr_session_note(corr_page_t *p, corr_who_e who,
+    int64_t id, corr_str_t hash);
+static ngx_int_t corr_session_send(corr_page_t *p, ngx_uint_t argc,
+    const corr_str_t *argv);
+static ngx_int_t corr_session_stored(corr_page_t *p);
+static ngx_int_t corr_session_listed(corr_page_t *p);
+static corr_str_t corr_session_handle(corr_page_t *p, corr_str_t hash);
+static corr_str_t corr_session_members(corr_page_t *p, corr_who_e who,
+    int64_t id);
+static ngx_int_t corr_session_unavailable(corr_page_t *p, corr_op_t *op);
+static corr_session_work_t *corr_session_work(corr_page_t *p);
+static corr_str_t corr_session_text(corr_page_t *p, const char *format, ...);
+static time_t corr_session_idle(corr_page_t *p);
+static time_t corr_session_absolute(corr_page_t *p);
+static const char *corr_session_cookie(corr_page_t *p);
+static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
+static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
+    corr_str_t token);
+
+
+/* First step of every page: who is this? */
+
+ngx_int_t
+corr_session_find(corr_page_t *p)
+{
+    corr_str_t            argv[4], token;
+    corr_session_work_t  *work;
+
+    token = corr_session_token(p, corr_session_cookie(p));
+
+    if (token.len == 0 || p->route->who == CORR_ANYONE) {
+        return NGX_OK;
+    }
+
+    work = corr_session_work(p);
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    p->session.hash = corr_session_hash(p, CORR_KEY_SESSION, token);
+
+    argv[0] = CORR_STR("GETEX");
+    argv[1] = corr_session_text(p, "s:%*s", p->session.hash.len,
+                                p->session.hash.data);
+    argv[2] = CORR_STR("EX");
+    argv[3] = corr_session_text(p, "%T", corr_session_idle(p));
+
+    if (argv[1].data == NULL || argv[3].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    work->get = corr_redis_command(p->worker->redis, &p->owner, 4, argv);
+    if (work->get == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_session_found);
+}
+
+
+static ngx_int_t
+corr_session_found(corr_page_t *p)
+{
+    corr_redis_op_t  *get;
+
+    get = corr_session_work(p)->get;
+
+    if (get->op.status != CORR_OP_OK) {
+        return corr_session_unavailable(p, &get->op);
+    }
+
+    if (get->reply.kind != CORR_REDIS_STRING) {
+        return NGX_OK;
+    }
+
+    if (corr_session_parse(p, get->reply.text) != NGX_OK) {
+        p->session.who = CORR_NOBODY;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_session_parse(corr_page_t *p, corr_str_t record)
+{
+    int         n;
+    char        text[128], kind;
+    long long   id, epoch, created;
+
+    if (record.len >= sizeof(text)) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text, record.data, record.len);
+    text[record.len] = '\0';
+
+    n = sscanf(text, "%c %lld %lld %lld", &kind, &id, &epoch, &created);
+
+    if (n != 4 || ngx_time() - created > corr_session_absolute(p)) {
+        return NGX_ERROR;
+    }
+
+    p->session.id = id;
+    p->session.epoch = epoch;
+    p->session.created = created;
+
+    /* a citizen's session is worth nothing at the clerks' location */
+
+    if (p->loc->kind == CORR_KIND_CITIZEN && kind == 'c') {
+        p->session.who = CORR_A_PERSON;
+
+    } else if (p->loc->kind == CORR_KIND_CLERK && kind == 'k') {
+        p->session.who = CORR_A_STAFF;
+
+    } else if (p->loc->kind == CORR_KIND_CLERK && kind == 'h') {
+        p->session.who = CORR_A_HALF;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+corr_session_missing(corr_page_t *p)
+{
+    corr_str_t  next, none = corr_null_str;
+
+    if (p->json) {
+        return corr_reply_error(p, NGX_HTTP_UNAUTHORIZED,
+                                CORR_MSG_SESSION_ENDED, 0, NULL);
+    }
+
+    if (corr_session_token(p, corr_session_cookie(p)).len) {
+        corr_reply_cookie(p, corr_session_cookie(p), none, 0);
+    }
+
+    if (p->route->method != CORR_GET) {
+        return corr_reply_redirect(p, "/login?ended=1");
+    }
+
+    next = corr_escape(&p->alloc, CORR_ESCAPE_URL, p->path);
+
+    return corr_reply_redirect(p, "/login?next=%*s", next.len, next.data);
+}
+
+
+ngx_int_t
+corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
+    int64_t epoch, corr_step_pt then)
+{
+    u_char               *token;
+    corr_str_t            argv[5], hash;
+    const char           *kind;
+    corr_session_work_t  *work;
+
+    token = ngx_pnalloc(p->pool, CORR_SECRETS_TOKEN);
+    work = corr_session_work(p);
+
+    if (token == NULL || work == NULL) {
+        return NGX_ERROR;
+    }
+
+    kind = (who == CORR_A_PERSON) ? "c" : (who == CORR_A_STAFF) ? "k" : "h";
+
+    corr_secrets_token(token);
+    hash = corr_session_hash(p, CORR_KEY_SESSION,
+                             corr_make_str(token, CORR_SECRETS_TOKEN));
+
+    argv[0] = CORR_STR("SET");
+    argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
+    argv[2] = corr_session_text(p, "%s %L %L %T", kind, id, epoch,
+                                ngx_time());
+    argv[3] = CORR_STR("EX");
+    argv[4] = corr_session_text(p, "%T", corr_session_idle(p));
+
+    work->get = corr_redis_command(p->worker->redis, &p->owner, 5, argv);
+
+    if (work->get == NULL
+        || corr_session_forget(p) != NGX_OK
+        || (who != CORR_A_HALF
+            && corr_session_note(p, who, id, hash) != NGX_OK)
+        || corr_reply_cookie(p, corr_session_cookie(p),
+                             corr_make_str(token, CORR_SECRETS_TOKEN), -1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    work->then = then;
+
+    return corr_flow_then(p, corr_session_stored);
+}
+
+
+/* The session this browser had is over, whoever's it was. */
+
+static ngx_int_t
+corr_session_forget(corr_page_t *p)
+{
+    corr_str_t  argv[2], token, hash;
+
+    token = corr_session_token(p, corr_session_cookie(p));
+
+    if (token.len == 0) {
+        return NGX_OK;
+    }
+
+    hash = corr_session_hash(p, CORR_KEY_SESSION, token);
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
+
+    return corr_session_send(p, 2, argv);
+}
+
+
+/* For the list of one's sessions. */
+
+static ngx_int_t
+corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
+    corr_str_t hash)
+{
+    corr_str_t  argv[4], agent;
+
+    agent = corr_request_header(p->request, "user-agent");
+    agent = corr_utf8_prefix(agent, CORR_AGENT_MAX);
+
+    argv[0] = CORR_STR("HSET");
+    argv[1] = corr_session_members(p, who, id);
+    argv[2] = hash;
+    argv[3] = corr_session_text(p, "%T %V %*s", ngx_time(),
+                                &p->request->connection->addr_text,
+                                agent.len, agent.data);
+
+    if (corr_session_send(p, 4, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("EXPIRE");
+    argv[2] = corr_session_text(p, "%T", corr_session_absolute(p));
+
+    return corr_session_send(p, 3, argv);
+}
+
+
+/* A command whose answer matters to nobody. */
+
+static ngx_int_t
+corr_session_send(corr_page_t *p, ngx_uint_t argc, const corr_str_t *argv)
+{
+    if (corr_redis_command(p->worker->redis, &p->owner, argc, argv) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_session_stored(corr_page_t *p)
+{
+    corr_session_work_t  *work = corr_session_work(p);
+
+    if (work->get->op.status != CORR_OP_OK) {
+        return corr_session_unavailable(p, &work->get->op);
+    }
+
+    return work->then(p);
+}
+
+
+ngx_int_t
+corr_session_end(corr_page_t *p, corr_step_pt then)
+{
+    corr_str_t            argv[3], none = corr_null_str;
+    corr_session_work_t  *work = corr_session_work(p);
+
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("HDEL");
+    argv[1] = corr_session_members(p, p->session.who, p->session.id);
+    argv[2] = p->session.hash;
+
+    if (p->session.hash.len && corr_session_send(p, 3, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_session_text(p, "s:%*s", p->session.hash.len,
+                                p->session.hash.data);
+
+    work->get = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    work->then = then;
+
+    if (work->get == NULL
+        || corr_reply_cookie(p, corr_session_cookie(p), none, 0) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_session_stored);
+}
+
+
+ngx_int_t
+corr_session_list(corr_page_t *p, ngx_array_t **list, corr_step_pt then)
+{
+    corr_str_t            argv[2];
+    corr_session_work_t  *work = corr_session_work(p);
+
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("HGETALL");
+    argv[1] = corr_session_members(p, p->session.who, p->session.id);
+
+    work->list = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    work->sessions = list;
+    work->then = then;
+
+    if (work->list == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_session_listed);
+}
+
+
+/* "CREATED ADDRESS AGENT": entries whose session has ended are dropped. */
+
+static ngx_int_t
+corr_session_listed(corr_page_t *p)
+{
+    u_char                *sp, *last;
+    time_t                 created;
+    corr_str_t             text;
+    ngx_uint_t             i;
+    corr_redis_reply_t    *reply;
+    corr_session_info_t   *info;
+    corr_session_work_t   *work = corr_session_work(p);
+
+    if (work->list->op.status != CORR_OP_OK) {
+        return corr_session_unavailable(p, &work->list->op);
+    }
+
+    reply = &work->list->reply;
+
+    *work->sessions = ngx_array_create(p->pool, 4,
+                                       sizeof(corr_session_info_t));
+    if (*work->sessions == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i + 1 < reply->nelements; i += 2) {
+
+        text = reply->elements[i + 1].text;
+        last = text.data + text.len;
+
+        sp = ngx_strlchr(text.data, last, ' ');
+        if (sp == NULL) {
+            continue;
+        }
+
+        created = ngx_atotm(text.data, sp - text.data);
+
+        if (created == (time_t) NGX_ERROR
+            || ngx_time() - created > corr_session_absolute(p))
+        {
+            continue;
+        }
+
+        info = ngx_array_push(*work->sessions);
+        if (info == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(info, sizeof(corr_session_info_t));
+
+        info->id = corr_session_handle(p, reply->elements[i].text);
+        info->hash = reply->elements[i].text;
+        info->created = (int64_t) created * 1000000;
+        info->current = corr_str_eq(info->hash, p->session.hash);
+
+        text = corr_make_str(sp + 1, last - sp - 1);
+        sp = ngx_strlchr(text.data, last, ' ');
+
+        info->address = corr_make_str(text.data,
+                                      (sp ? sp : last) - text.data);
+
+        if (sp) {
+            info->agent = corr_make_str(sp + 1, last - sp - 1);
+        }
+    }
+
+    return work->then(p);
+}
+
+
+ngx_int_t
+corr_session_end_other(corr_page_t *p, const corr_session_info_t *info,
+    corr_step_pt then)
+{
+    corr_str_t            argv[3];
+    corr_session_work_t  *work = corr_session_work(p);
+
+    argv[0] = CORR_STR("HDEL");
+    argv[1] = corr_session_members(p, p->session.who, p->session.id);
+    argv[2] = info->hash;
+
+    if (corr_session_send(p, 3, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_session_text(p, "s:%*s", info->hash.len, info->hash.data);
+
+    work->get = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    work->then = then;
+
+    if (work->get == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_session_stored);
+}
+
+
+/* What the page shows of a session: enough to find it, worth nothing. */
+
+static corr_str_t
+corr_session_handle(corr_page_t *p, corr_str_t hash)
+{
+    corr_str_t  handle;
+
+    handle = corr_session_hash(p, CORR_KEY_FLOW, hash);
+    handle.len = ngx_min(handle.len, 16);
+
+    return handle;
+}
+
+
+static corr_str_t
+corr_session_members(corr_page_t *p, corr_who_e who, int64_t id)
+{
+    return corr_session_text(p, "%s:%L", who == CORR_A_PERSON ? "p" : "k",
+                             id);
+}
+
+
+/* Why the store did not answer goes to the log, a sentence to the person. */
+
+static ngx_int_t
+corr_session_unavailable(corr_page_t *p, corr_op_t *op)
+{
+    return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE, CORR_MSG_COUNT,
+                            5, "session store: %s",
+                            op->status == CORR_OP_TIMEOUT ? "timed out"
+                            : op->status == CORR_OP_FAILED ? "an error"
+                            : "no connection");
+}
+
+
+static corr_session_work_t *
+corr_session_work(corr_page_t *p)
+{
+    if (p->session_work == NULL) {
+        p->session_work = ngx_pcalloc(p->pool, sizeof(corr_session_work_t));
+    }
+
+    return p->session_work;
+}
+
+
+static corr_str_t
+corr_session_text(corr_page_t *p, const char *format, ...)
+{
+    u_char      *text, *last;
+    va_list      args;
+    corr_str_t   none = corr_null_str;
+
+    text = ngx_pnalloc(p->pool, 1024);
+    if (text == NULL) {
+        return none;
+    }
+
+    va_start(args, format);
+    last = ngx_vslprintf(text, text + 1024, format, args);
+    va_end(args);
+
+    return corr_make_str(text, last - text);
+}
+
+
+static time_t
+corr_session_idle(corr_page_t *p)
+{
+    return p->loc->kind == CORR_KIND_CLERK
+           ? p->settings->clerk_session_idle : p->settings->session_idle;
+}
+
+
+static time_t
+corr_session_absolute(corr_page_t *p)
+{
+    return p->loc->kind == CORR_KIND_CLERK
+           ? p->settings->clerk_session_absolute
+           : p->settings->session_absolute;
+}
+
+
+static const char *
+corr_session_cookie(corr_page_t *p)
+{
+    return p->loc->kind == CORR_KIND_CLERK ? "correspondence-clerk"
+                                           : "correspondence";
+}
+
+
+/*
+ * The token of a cookie, if it has the form of one.  Under TLS only the
+ * __Host- name counts: a neighbour host cannot have planted that.
+ */
+
+static corr_str_t
+corr_session_token(corr_page_t *p, const char *cookie)
+{
+    u_char             bytes[40];
+    size_t             len;
+    ngx_uint_t         i, n;
+    corr_str_t         headers[CORR_COOKIES_MAX], token;
+    corr_str_t         none = corr_null_str;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *header;
+
+    n = 0;
+
+    for (part = &p->request->headers_in.headers.part;
+         part && n < CORR_COOKIES_MAX;
+         part = part->next)
+    {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts && n < CORR_COOKIES_MAX; i++) {
+            if (header[i].key.len == 6
+                && ngx_strncasecmp(header[i].key.data, (u_char *) "cookie", 6)
+                   == 0)
+            {
+                headers[n++] = corr_from_ngx(header[i].value);
+            }
+        }
+    }
+
+    if (corr_cookie_find(headers, n, corr_reply_cookie_name(p, cookie),
+                         &token)
+        != CORR_OK
+        || corr_base64url_decode(token, bytes, sizeof(bytes), &len)
+           != CORR_OK
+        || len != 32)
+    {
+        return none;
+    }
+
+    return token;
+}
+
+
+static corr_str_t
+corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
+{
+    u_char      *hex, mac[CORR_SECRETS_MAC];
+    corr_str_t   none = corr_null_str;
+
+    hex = ngx_pnalloc(p->pool, CORR_SESSION_HASH);
+    if (hex == NULL) {
+        return none;
+    }
+
+    corr_secrets_mac(p->settings->secrets, key, &token, 1, mac);
+    corr_secrets_hex(mac, sizeof(mac), hex);
+
+    return corr_make_str(hex, CORR_SESSION_HASH);
+}
+
+
+/*
+ * The token of forms follows from a cookie: the session's for who has one,
+ * the browser's for everybody else.  It is bound to it and to the key file,
+ * and costs no round trip.
+ */
+
+ngx_int_t
+corr_csrf_prepare(corr_page_t *p)
+{
+    u_char      *fresh;
+    corr_str_t   token, session;
+
+    token = corr_session_token(p, "correspondence-browser");
+
+    if (token.len == 0) {
+
+        fresh = ngx_pnalloc(p->pool, CORR_SECRETS_TOKEN);
+        if (fresh == NULL) {
+            return NGX_ERROR;
+        }
+
+        corr_secrets_token(fresh);
+        token = corr_make_str(fresh, CORR_SECRETS_TOKEN);
+
+        if (corr_reply_cookie(p, "correspondence-browser", token, -1)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    p->browser = corr_session_hash(p, CORR_KEY_FLOW, token);
+
+    session = corr_session_token(p, corr_session_cookie(p));
+
+    if (p->session.who != CORR_NOBODY && session.len) {
+        token = session;
+    }
+
+    p->csrf = corr_session_hash(p, CORR_KEY_FORM, token);
+
+    if (p->csrf.data == NULL || p->browser.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    corr_view_text(p->view, "csrf", p->csrf);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The token, and what browsers say of where the form came from: a browser
+ * that names another site is not believed whatever token it has.
+ */
+
+ngx_int_t
+corr_csrf_check(corr_page_t *p)
+{
+    corr_str_t  site;
+
+    site = corr_request_header(p->request, "sec-fetch-site");
+
+    if (site.len && !corr_str_is(site, "same-origin")
+        && !corr_str_is(site, "none"))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), p->csrf)) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
