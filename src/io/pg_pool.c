@@ -10,11 +10,8 @@
 #include "pg_private.h"
 
 
-#define CORR_PG_BACKOFF      100       /* doubled each round, */
-#define CORR_PG_BACKOFF_MAX  4000      /* up to here */
-#define CORR_PG_CALM         10000     /* then failures are forgotten */
+/* One that is lost so soon counts as an attempt that failed. */
 #define CORR_PG_SHORT_LIFE   1000
-#define CORR_PG_COMPLAINTS   60000     /* the same words once a minute */
 
 
 static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
@@ -70,7 +67,7 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
     pg->conns = ngx_pcalloc(pool, conf->connections * sizeof(corr_pg_conn_t));
 
     pg->complaints = ngx_pcalloc(pool, conf->conninfo.nelts
-                                       * sizeof(corr_pg_complaint_t));
+                                       * sizeof(corr_complaint_t));
 
     if (pg->options == NULL || pg->conns == NULL || pg->complaints == NULL) {
         goto failed;
@@ -339,27 +336,10 @@ corr_pg_later(corr_pg_t *pg, ngx_msec_t delay)
 }
 
 
-/* Between a half of it and the whole: workers must not come in step. */
-
 static ngx_msec_t
 corr_pg_backoff(corr_pg_t *pg)
 {
-    ngx_msec_t  delay;
-
-    if (ngx_current_msec - pg->failed_at
-        > CORR_PG_CALM + pg->conf->connect_timeout)
-    {
-        pg->attempts = 0;
-    }
-
-    pg->failed_at = ngx_current_msec;
-
-    delay = CORR_PG_BACKOFF << ngx_min(pg->attempts, 6);
-    delay = ngx_min(delay, CORR_PG_BACKOFF_MAX);
-
-    pg->attempts++;
-
-    return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
+    return corr_retry_delay(&pg->again, pg->conf->connect_timeout);
 }
 
 
@@ -367,26 +347,13 @@ static void
 corr_pg_complain(corr_pg_t *pg, ngx_uint_t host, const char *what,
     const char *text)
 {
-    uint32_t              hash;
-    ngx_uint_t            level;
-    ngx_msec_t            delay;
-    corr_pg_host_t       *h;
-    corr_pg_complaint_t  *last;
+    ngx_uint_t       level;
+    ngx_msec_t       delay;
+    corr_pg_host_t  *h;
 
     h = (corr_pg_host_t *) pg->conf->conninfo.elts + host;
-    last = &pg->complaints[host];
 
-    hash = ngx_crc32_short((u_char *) text, ngx_strlen(text)) | 1;
-    level = NGX_LOG_INFO;
-
-    if (hash != last->hash
-        || ngx_current_msec - last->at > CORR_PG_COMPLAINTS)
-    {
-        level = NGX_LOG_ERR;
-        last->hash = hash;
-        last->at = ngx_current_msec;
-    }
-
+    level = corr_complaint_level(&pg->complaints[host], text);
     delay = pg->retry.timer_set ? pg->retry.timer.key - ngx_current_msec : 0;
 
     ngx_log_error(level, pg->log, 0,

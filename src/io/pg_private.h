@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 #include "fd.h"
+#include "retry.h"
 
 
 struct pg_conn;                        /* PGconn */
@@ -57,14 +58,6 @@ typedef struct {
 } corr_pg_conn_t;
 
 
-/* What was said last about a host; the same words are not repeated. */
-
-typedef struct {
-    uint32_t                 hash;       /* of the words; 0: none */
-    ngx_msec_t               at;
-} corr_pg_complaint_t;
-
-
 struct corr_pg_s {
     corr_timer_data_t        timers;     /* first */
 
@@ -81,10 +74,9 @@ struct corr_pg_s {
     ngx_event_t              retry;
     ngx_uint_t               host;       /* the one to try next */
     ngx_uint_t               tried;      /* hosts in this round */
-    ngx_uint_t               attempts;   /* rounds that failed */
-    ngx_msec_t               failed_at;
+    corr_retry_t             again;      /* rounds that failed */
 
-    corr_pg_complaint_t     *complaints; /* one per host */
+    corr_complaint_t        *complaints; /* one per host */
 
     uint64_t                 operations;
     uint64_t                 failures;

@@ -2,7 +2,9 @@
  * Redis: one connection per worker, pipelined by nature.
  *
  * Used for what may be lost.  When it is not there operations fail at once
- * with UNAVAILABLE instead of queueing without bound.
+ * with UNAVAILABLE instead of queueing without bound; they wait only while
+ * the addresses are tried for the first time (the start of a worker, or
+ * right after a loss), and behind an operation that is late.
  */
 
 #ifndef CORR_REDIS_H
@@ -20,7 +22,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t              addrs;      /* corr_redis_addr_t; tried in turn */
+    ngx_array_t              addrs;      /* corr_redis_addr_t; tried in
+                                            turn until one is a master */
     ngx_array_t              sentinels;  /* corr_redis_addr_t; when not empty
                                             they are asked for the master */
     ngx_str_t                master;     /* its name at the sentinels */
@@ -41,13 +44,15 @@ typedef enum {
     CORR_REDIS_STRING,
     CORR_REDIS_INTEGER,
     CORR_REDIS_ARRAY,
-    CORR_REDIS_STATUS
+    CORR_REDIS_STATUS,
+    CORR_REDIS_ERROR             /* only inside an array (EXEC, a script) */
 } corr_redis_reply_e;
 
 
 typedef struct corr_redis_reply_s {
     corr_redis_reply_e           kind;
-    corr_str_t                   text;       /* STRING, STATUS */
+    corr_str_t                   text;       /* STRING, STATUS, ERROR; a
+                                                NUL stands behind it */
     int64_t                      n;          /* INTEGER */
     ngx_uint_t                   nelements;
     struct corr_redis_reply_s   *elements;
@@ -61,13 +66,30 @@ typedef struct {
 } corr_redis_op_t;
 
 
+/*
+ * Adds an address ("unix:/path", "127.0.0.1", "[::1]:6380", a name) to
+ * conf->addrs or conf->sentinels while the configuration is read; all
+ * addresses of a name, which is resolved here and never again.
+ * NGX_CONF_OK, or NGX_CONF_ERROR after it was logged with file and line.
+ */
+char *corr_redis_conf_add(ngx_conf_t *cf, corr_redis_conf_t *conf,
+    ngx_str_t *addr);
+char *corr_redis_conf_add_sentinel(ngx_conf_t *cf, corr_redis_conf_t *conf,
+    ngx_str_t *addr);
+
+/*
+ * Worker start and stop.  Connects in the background; never blocks.  conf
+ * must live as long.  The stop fails what is under way; nobody is told.
+ */
 corr_redis_t *corr_redis_create(ngx_cycle_t *cycle,
     const corr_redis_conf_t *conf);
 void corr_redis_destroy(corr_redis_t *redis);
 
 /*
  * Starts a command of argc binary-safe words (copied).  NULL only without
- * memory; every other failure is told by the operation's status.
+ * memory; every other failure is told by the operation's status:
+ * UNAVAILABLE, it was never sent; LOST and TIMEOUT, it may have happened.
+ * Never SUBSCRIBE, MONITOR or anything that blocks the connection.
  */
 corr_redis_op_t *corr_redis_command(corr_redis_t *redis,
     corr_owner_t *owner, ngx_uint_t argc, const corr_str_t *argv);
