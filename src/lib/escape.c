@@ -198,9 +198,26 @@ corr_log_unit(const unsigned char *p, const unsigned char *last,
 }
 
 
+/*
+ * The bytes at which the two writers that pages call all the time may have
+ * something to do: a call for each byte costs a third of a page's time.
+ */
+
+static const unsigned char  corr_html_bytes[256] = {
+    ['&'] = 1, ['<'] = 1, ['>'] = 1, ['"'] = 1, ['\''] = 1
+};
+
+static const unsigned char  corr_json_bytes[256] = {
+    [0x00 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1,
+    ['&'] = 1, [0x7f] = 1, [0xe2] = 1
+};
+
+
+/* bytes may be NULL: unit is asked about every one. */
+
 static int
-corr_escape_units(corr_unit_pt unit, corr_str_t s, corr_write_pt write,
-    void *data)
+corr_escape_units(corr_unit_pt unit, const unsigned char *bytes,
+    corr_str_t s, corr_write_pt write, void *data)
 {
     int                   rc;
     size_t                n, used;
@@ -212,6 +229,11 @@ corr_escape_units(corr_unit_pt unit, corr_str_t s, corr_write_pt write,
     p = start;
 
     while (p < last) {
+        if (bytes != NULL && !bytes[*p]) {
+            p++;
+            continue;
+        }
+
         n = unit(p, last, buf, &used);
 
         if (used == 0) {
@@ -295,7 +317,7 @@ corr_escape_csv(corr_str_t s, corr_write_pt write, void *data)
     }
 
     if (rc == CORR_OK) {
-        rc = corr_escape_units(corr_csv_unit, s, write, data);
+        rc = corr_escape_units(corr_csv_unit, NULL, s, write, data);
     }
 
     return (rc == CORR_OK && quoted) ? write(data, "\"", 1) : rc;
@@ -309,19 +331,21 @@ corr_escape_write(corr_escape_e kind, corr_str_t s, corr_write_pt write,
     switch (kind) {
 
     case CORR_ESCAPE_HTML:
-        return corr_escape_units(corr_html_unit, s, write, data);
+        return corr_escape_units(corr_html_unit, corr_html_bytes, s, write,
+                                 data);
 
     case CORR_ESCAPE_URL:
-        return corr_escape_units(corr_url_unit, s, write, data);
+        return corr_escape_units(corr_url_unit, NULL, s, write, data);
 
     case CORR_ESCAPE_JSON:
-        return corr_escape_units(corr_json_unit, s, write, data);
+        return corr_escape_units(corr_json_unit, corr_json_bytes, s, write,
+                                 data);
 
     case CORR_ESCAPE_CSV:
         return corr_escape_csv(s, write, data);
 
     case CORR_ESCAPE_LOG:
-        return corr_escape_units(corr_log_unit, s, write, data);
+        return corr_escape_units(corr_log_unit, NULL, s, write, data);
     }
 
     return CORR_ERROR;
