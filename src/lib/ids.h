@@ -57,8 +57,8 @@ int corr_check_postal_code(const corr_alloc_t *a, corr_str_t s,
 
 /*
  * Landline: (+98 | 0098 | 98 | 0 | nothing) area code [1-8]x and 8 local
- * digits that begin with 2..9, stored as 0xxxxxxxxxx.  Brackets, dots and slashes are dropped
- * too.
+ * digits that begin with 2..9, stored as 0xxxxxxxxxx.  Brackets, dots and
+ * slashes are dropped too.
  */
 int corr_check_phone(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
 
