@@ -26,8 +26,8 @@ typedef struct {
     size_t           min;            /* characters, 8 or more */
     size_t           memory;         /* bytes per hash, 19 MiB or more */
     unsigned         passes;         /* argon2id's t, 2 or more */
-    const char      *common;         /* file of common passwords, one a line;
-                                        NULL: none */
+    const char      *common;         /* file of common passwords, one a line,
+                                        # begins a remark; NULL: none */
 } corr_passwords_conf_t;
 
 
@@ -61,9 +61,11 @@ size_t corr_passwords_min(const corr_passwords_t *passwords);
 
 /*
  * May it become a password?  words: what everyone who knows the person would
- * try (national code, mobile, names, company, user name); words under four
- * bytes count only when they are the whole password.  Fast: a search in a
- * sorted list.
+ * try (national code, mobile, names, company, user name).  They are struck
+ * out, and what is left must be long enough by itself; words under four
+ * bytes count only when they are the whole password.  Digits of any family
+ * and letters of either case are the same here.  Fast: a search in a sorted
+ * list.
  */
 corr_password_verdict_e corr_password_check(
     const corr_passwords_t *passwords, corr_str_t text,
