@@ -23,6 +23,9 @@ CAPTCHA ?= on
 WORKERS ?=
 export PORT GATEWAY_PORT RUN_DIR WORKERS CAPTCHA
 
+# whatever the locale is, programs speak to each other in this one
+export LC_ALL = C.UTF-8
+
 # a prefix of paths in debug information would only tell where it was built
 CORR_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Wshadow \
     -ffile-prefix-map=$(TOP)=. -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
@@ -34,7 +37,7 @@ JOBS ?= 2
 NESTED = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: all module build-module gen run start stop clean-run install test unit fuzz lint \
-    bench assets clean torture asan
+    bench assets clean torture asan build-asan
 
 .DEFAULT_GOAL = all
 
@@ -106,9 +109,17 @@ torture: all
 assets:
 	@dev/assets
 
-asan: gen
+# nginx with AddressSanitizer and the module with it, for tests.
+
+asan:
+	@mkdir -p $(BUILD)/asan
+	@flock $(BUILD)/asan $(MAKE) -s build-asan
+
+build-asan: gen
 	@dev/configure-asan $(BUILD)/asan
-	@$(MAKE) -s $(NESTED) -C $(BUILD)/asan/src -f Makefile.asan
+	@$(MAKE) -s $(NESTED) -C $(BUILD)/asan/src -f Makefile.asan binary modules
+	@cp -u $(BUILD)/asan/src/objs/nginx $(BUILD)/asan/src/objs/$(MODULE).so \
+	    $(BUILD)/asan/
 
 clean:
 	rm -rf $(BUILD)
