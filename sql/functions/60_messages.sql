@@ -1,0 +1,352 @@
+-- The outbox and its relay.
+--
+--   queued → sending → sent → delivered
+--                  ↘ queued again (the provider did not take it)
+--                  ↘ unknown (no answer, or the node died): the provider is
+--                    asked before it is sent again
+--                  ↘ failed
+--   queued, unknown → expired
+--
+-- A relay claims what it can send at once, no more: what a dead node had
+-- claimed becomes unknown.
+
+-- Whether any message about the letter never reached the person.
+CREATE OR REPLACE FUNCTION letter_undelivered(p_letter bigint) RETURNS void
+LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+    UPDATE letters AS l SET undelivered = NOT l.undelivered
+     WHERE l.id = p_letter
+       AND l.undelivered <> EXISTS (
+            SELECT FROM messages AS m
+             WHERE m.letter_id = p_letter AND m.resent_as IS NULL
+               AND m.state IN ('failed', 'expired'))
+$$;
+
+-- messages_claim(count, lease in seconds, node)
+-- → id, template, params (as text), secret, mobile, tries, provider_key,
+--   expires_at
+-- Codes first, then by time.  A person's messages go out in order: one waits
+-- for the earlier of the same mobile, until that one has failed three times,
+-- so that a poisoned message holds up nobody for long.  provider_key is the
+-- same for every try of a message: the local id for providers that have one.
+CREATE OR REPLACE FUNCTION messages_claim(p_count integer, p_lease integer,
+    p_node text)
+RETURNS TABLE (id bigint, template text, params text, secret bytea,
+               mobile text, tries integer, provider_key bigint,
+               expires_at timestamptz)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+    WITH picked AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'queued' AND m.next_at <= now()
+           AND m.expires_at > now()
+           AND (m.priority = 0 OR NOT EXISTS (
+                SELECT FROM messages AS e
+                 WHERE e.mobile = m.mobile AND e.id < m.id
+                   AND e.state IN ('queued', 'sending', 'unknown')
+                   AND e.priority > 0 AND e.tries < 3))
+         ORDER BY m.priority, m.next_at, m.id
+         LIMIT p_count
+           FOR UPDATE SKIP LOCKED),
+    claimed AS (
+        UPDATE messages AS m
+           SET state = 'sending', tries = m.tries + 1, lease_by = p_node,
+               lease_until = now() + p_lease * interval '1 second'
+          FROM picked AS k WHERE m.id = k.id
+        RETURNING m.*)
+    SELECT c.id, c.template, c.params::text, c.secret, c.mobile, c.tries,
+           c.id, c.expires_at
+      FROM claimed AS c ORDER BY c.priority, c.id
+$$;
+
+-- message_result(id, try, outcome, provider, provider_id, reason, cost,
+--                text as sent with codes masked, parts) → accepted
+--   sent      the provider has it
+--   retry     it did not take it (busy, no connection): again after a wait
+--   unknown   no answer came: ask for its state before sending again
+--   failed    it refuses this message for good
+-- accepted false: the lease was lost to another try; the attempt is kept.
+CREATE OR REPLACE FUNCTION message_result(p_id bigint, p_try integer,
+    p_outcome text, p_provider text, p_provider_id text, p_reason text,
+    p_cost bigint, p_text text, p_parts integer)
+RETURNS TABLE (accepted boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_message   messages;
+    v_state     text;
+    v_again     boolean;
+BEGIN
+    SELECT m.* INTO v_message FROM messages AS m
+     WHERE m.id = p_id FOR UPDATE;
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'not_found');
+    END IF;
+
+    INSERT INTO message_attempts (message_id, kind, provider, provider_id,
+                                  outcome, reason, cost)
+    VALUES (p_id, 'send', p_provider, p_provider_id, p_outcome, p_reason,
+            p_cost);
+
+    -- "Sent" is a fact whoever holds the lease now; the rest is not.
+    accepted := v_message.tries = p_try
+                AND (v_message.state = 'sending'
+                     OR v_message.state = 'unknown' AND p_outcome = 'sent');
+
+    IF NOT accepted THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    v_again := p_outcome = 'retry'
+               AND v_message.tries < setting_int('message_tries', 10);
+    v_state := CASE WHEN p_outcome = 'sent' THEN 'sent'
+                    WHEN p_outcome = 'unknown' THEN 'unknown'
+                    WHEN v_again THEN 'queued'
+                    ELSE 'failed' END;
+
+    UPDATE messages AS m
+       SET state = v_state, lease_until = NULL, lease_by = NULL,
+           provider = coalesce(p_provider, m.provider),
+           provider_id = coalesce(p_provider_id, m.provider_id),
+           reason = p_reason,
+           text = coalesce(p_text, m.text),
+           parts = coalesce(p_parts, m.parts),
+           secret = CASE WHEN v_state IN ('sent', 'failed') THEN NULL
+                         ELSE m.secret END,
+           sent_at = CASE WHEN v_state = 'sent' THEN now() ELSE m.sent_at END,
+           finished_at = CASE WHEN v_state = 'failed' THEN now() END,
+           -- Codes again soon, others after 2, 4, 8 … minutes (first at once).
+           next_at = now() + CASE
+               WHEN v_state = 'unknown' THEN interval '15 seconds'
+               WHEN v_state = 'sent' THEN interval '20 seconds'
+               WHEN m.priority = 0 THEN interval '3 seconds'
+               WHEN m.tries = 1 THEN interval '5 seconds'
+               ELSE least(2 ^ (m.tries - 1), 60) * interval '1 minute' END
+     WHERE m.id = p_id;
+
+    IF v_state = 'failed' AND v_message.letter_id IS NOT NULL THEN
+        PERFORM letter_undelivered(v_message.letter_id);
+    END IF;
+
+    RETURN NEXT;
+END
+$$;
+
+-- messages_sweep() → unknown, expired: leases that ran out become unknown,
+-- what is too old to send expires.  Each relay calls it every few seconds.
+CREATE OR REPLACE FUNCTION messages_sweep()
+RETURNS TABLE (unknown integer, expired integer)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_letter    bigint;
+BEGIN
+    WITH dead AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'sending' AND m.lease_until < now()
+         ORDER BY m.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    UPDATE messages AS m
+       SET state = 'unknown', lease_until = NULL, lease_by = NULL,
+           reason = 'lease', next_at = now()
+      FROM dead WHERE m.id = dead.id;
+    GET DIAGNOSTICS unknown = ROW_COUNT;
+
+    expired := 0;
+
+    FOR v_letter IN
+        WITH old AS (
+            SELECT m.id FROM messages AS m
+             WHERE m.state IN ('queued', 'unknown') AND m.expires_at < now()
+             ORDER BY m.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+        UPDATE messages AS m
+           SET state = 'expired', secret = NULL, finished_at = now()
+          FROM old WHERE m.id = old.id
+        RETURNING m.letter_id
+    LOOP
+        expired := expired + 1;
+        IF v_letter IS NOT NULL THEN
+            PERFORM letter_undelivered(v_letter);
+        END IF;
+    END LOOP;
+
+    RETURN NEXT;
+END
+$$;
+
+-- messages_to_check(count, lease in seconds)
+-- → id, state (sent|unknown), provider, provider_id, provider_key, checks:
+--   whose delivery, or fate, a provider should be asked for.
+CREATE OR REPLACE FUNCTION messages_to_check(p_count integer,
+    p_lease integer)
+RETURNS TABLE (id bigint, state text, provider text, provider_id text,
+               provider_key bigint, checks integer)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+    WITH unknown AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'unknown' AND m.next_at <= now()
+         ORDER BY m.next_at LIMIT p_count
+           FOR UPDATE SKIP LOCKED),
+    sent AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'sent' AND m.next_at <= now()
+         ORDER BY m.next_at LIMIT p_count
+           FOR UPDATE SKIP LOCKED),
+    picked AS (
+        SELECT id FROM unknown UNION ALL SELECT id FROM sent
+         LIMIT p_count)
+    UPDATE messages AS m
+       SET next_at = now() + p_lease * interval '1 second',
+           checks = m.checks + 1
+      FROM picked AS k WHERE m.id = k.id
+    RETURNING m.id, m.state, m.provider, m.provider_id, m.id, m.checks
+$$;
+
+-- message_checked(id, outcome, provider, provider_id, reason) → state
+--   delivered, failed
+--   sent       the provider has it, no more is known
+--   unsent     the provider never got it: it is sent again
+--   pending    no answer: ask again later
+-- A sent message that stays without news for three days is left as sent.  An
+-- unknown one that nobody can tell about is sent again after p_give_up
+-- checks (0: never): a duplicate is better than a silence, and bounded by the
+-- tries.
+CREATE OR REPLACE FUNCTION message_checked(p_id bigint, p_outcome text,
+    p_provider text, p_provider_id text, p_reason text, p_give_up integer)
+RETURNS TABLE (state text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_message   messages;
+    v_again     boolean;
+    v_max       integer := setting_int('message_tries', 10);
+BEGIN
+    SELECT m.* INTO v_message FROM messages AS m
+     WHERE m.id = p_id FOR UPDATE;
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'not_found');
+    END IF;
+
+    state := v_message.state;
+
+    IF state NOT IN ('sent', 'unknown') THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    INSERT INTO message_attempts (message_id, kind, provider, provider_id,
+                                  outcome, reason)
+    VALUES (p_id, 'status', p_provider, p_provider_id, p_outcome, p_reason);
+
+    v_again := state = 'unknown'
+               AND (p_outcome = 'unsent'
+                    OR p_outcome = 'pending' AND p_give_up > 0
+                       AND v_message.checks >= p_give_up);
+
+    IF v_again THEN
+        state := CASE WHEN v_message.tries < v_max THEN 'queued'
+                      ELSE 'failed' END;
+    ELSIF p_outcome IN ('delivered', 'failed', 'sent') THEN
+        state := p_outcome;
+    END IF;
+
+    UPDATE messages AS m
+       SET state = message_checked.state,
+           provider = coalesce(p_provider, m.provider),
+           provider_id = coalesce(p_provider_id, m.provider_id),
+           reason = coalesce(p_reason, m.reason),
+           secret = CASE WHEN message_checked.state IN ('queued', 'unknown')
+                         THEN m.secret END,
+           checks = CASE WHEN v_again THEN 0 ELSE m.checks END,
+           sent_at = CASE WHEN message_checked.state IN ('sent', 'delivered')
+                          THEN coalesce(m.sent_at, now())
+                          ELSE m.sent_at END,
+           finished_at = CASE WHEN message_checked.state IN
+                                   ('delivered', 'failed') THEN now() END,
+           next_at = CASE
+               WHEN v_again THEN now()
+               WHEN m.created_at < now() - interval '3 days' THEN 'infinity'
+               ELSE now() + least(20 * 2 ^ least(m.checks, 10), 3600)
+                            * interval '1 second' END
+     WHERE m.id = p_id;
+
+    IF v_message.letter_id IS NOT NULL AND state IN ('failed', 'delivered')
+    THEN
+        PERFORM letter_undelivered(v_message.letter_id);
+    END IF;
+
+    RETURN NEXT;
+END
+$$;
+
+-- After guard_staff: message_resend(submission_key, message id)
+-- → repeated, new_id.  A new message with the same words; the old one says
+-- so.  Codes are not sent again.  To the person's mobile of today.
+-- CR404 not_found, CR409 message_not_resendable.
+CREATE OR REPLACE FUNCTION message_resend(p_submission_key text,
+    p_id bigint)
+RETURNS TABLE (repeated boolean, new_id bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_me        staff := me_staff('clerk,manager,admin');
+    v_message   messages;
+BEGIN
+    new_id := submission_begin('staff', v_me.id, p_submission_key,
+                               'resend')::bigint;
+    repeated := new_id IS NOT NULL;
+
+    IF repeated THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    SELECT m.* INTO v_message FROM messages AS m
+     WHERE m.id = p_id FOR UPDATE;
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'not_found');
+    END IF;
+
+    IF v_message.priority = 0 THEN
+        PERFORM fail('CR409', 'message_is_code');
+    END IF;
+
+    IF v_message.resent_as IS NOT NULL THEN
+        PERFORM fail('CR409', 'message_not_resendable');
+    END IF;
+
+    IF v_message.state NOT IN ('failed', 'expired', 'sent') THEN
+        PERFORM fail('CR409', 'message_not_resendable');
+    END IF;
+
+    INSERT INTO messages AS m (template, params, mobile, person_id,
+        letter_id, event_id, ticket_id, resend_of)
+    SELECT v_message.template, v_message.params,
+           coalesce(p.mobile, v_message.mobile), v_message.person_id,
+           v_message.letter_id, v_message.event_id, v_message.ticket_id,
+           v_message.id
+      FROM (SELECT) AS one
+      LEFT JOIN persons AS p ON p.id = v_message.person_id
+    RETURNING m.id INTO new_id;
+
+    UPDATE messages AS m SET resent_as = new_id, resent_by = v_me.id
+     WHERE m.id = p_id;
+
+    IF v_message.letter_id IS NOT NULL THEN
+        PERFORM letter_undelivered(v_message.letter_id);
+    END IF;
+
+    PERFORM audit_staff('message_resent', 'message', p_id::text,
+                        jsonb_build_object('as', new_id));
+    PERFORM submission_end('staff', v_me.id, p_submission_key, 'resend',
+                           new_id::text);
+    RETURN NEXT;
+END
+$$;

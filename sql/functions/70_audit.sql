@@ -1,0 +1,124 @@
+-- The chain of the audit: hash(n) = SHA-256(hash(n-1) || line n), hash(0) =
+-- 32 zero bytes.  Transactions write their lines unchained, one sealer chains
+-- them in batches, and its head is published outside the database.
+
+-- The bytes of a line that the chain covers: a JSON list of its columns.
+CREATE OR REPLACE FUNCTION audit_line(p_line audit) RETURNS bytea
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT convert_to(jsonb_build_array((p_line).id,
+        to_char((p_line).at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+        (p_line).actor, (p_line).actor_id, (p_line).for_id, (p_line).action,
+        (p_line).object, (p_line).object_id, (p_line).address,
+        (p_line).details)::text, 'UTF8')
+$$;
+
+-- audit_seal(most lines at once) → sealed, seq, head
+-- sealed NULL: another node is sealing.
+CREATE OR REPLACE FUNCTION audit_seal(p_count integer)
+RETURNS TABLE (sealed integer, seq bigint, head bytea)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids       bigint[];
+    v_line      audit;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('correspondence seal')) THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    SELECT c.seq, c.hash INTO seq, head FROM audit_chain AS c
+     ORDER BY c.seq DESC LIMIT 1;
+    seq := coalesce(seq, 0);
+    head := coalesce(head, decode(repeat('00', 32), 'hex'));
+    sealed := 0;
+
+    WITH taken AS (
+        DELETE FROM audit_pending AS p
+         WHERE p.audit_id IN (SELECT audit_id FROM audit_pending
+                               ORDER BY audit_id LIMIT p_count)
+        RETURNING p.audit_id)
+    SELECT array_agg(audit_id ORDER BY audit_id) INTO v_ids FROM taken;
+
+    FOR v_line IN
+        SELECT * FROM audit AS a WHERE a.id = ANY (v_ids) ORDER BY a.id
+    LOOP
+        seq := seq + 1;
+        head := sha256(head || audit_line(v_line));
+        INSERT INTO audit_chain (seq, audit_id, hash)
+        VALUES (audit_seal.seq, v_line.id, head);
+        sealed := sealed + 1;
+    END LOOP;
+
+    RETURN NEXT;
+END
+$$;
+
+-- audit_verify(seq of a published head or NULL, its hash or NULL)
+-- → ok, lines, seq, head, broken_seq, broken_audit_id, reason
+-- reason: line_changed, line_missing, link_missing (a gap in the chain),
+-- head_missing, head_differs, line_unchained (in no chain and not waiting).
+-- Names the first broken link.
+CREATE OR REPLACE FUNCTION audit_verify(p_seq bigint, p_head bytea)
+RETURNS TABLE (ok boolean, lines bigint, seq bigint, head bytea,
+               broken_seq bigint, broken_audit_id bigint, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_hash      bytea;
+BEGIN
+    SELECT count(*), max(c.seq) INTO lines, seq FROM audit_chain AS c;
+    SELECT c.hash INTO head FROM audit_chain AS c WHERE c.seq = audit_verify.seq;
+    ok := true;
+
+    SELECT t.seq, t.audit_id,
+           CASE WHEN t.seq <> t.n THEN 'link_missing'
+                WHEN t.id IS NULL THEN 'line_missing'
+                ELSE 'line_changed' END
+      INTO broken_seq, broken_audit_id, reason
+      FROM (SELECT c.seq, c.audit_id, c.hash, a.id, audit_line(a) AS line,
+                   row_number() OVER w AS n,
+                   coalesce(lag(c.hash) OVER w,
+                            decode(repeat('00', 32), 'hex')) AS previous
+              FROM audit_chain AS c LEFT JOIN audit AS a ON a.id = c.audit_id
+            WINDOW w AS (ORDER BY c.seq)) AS t
+     WHERE t.seq <> t.n OR t.id IS NULL
+        OR t.hash <> sha256(t.previous || t.line)
+     ORDER BY t.seq LIMIT 1;
+
+    IF FOUND THEN
+        ok := false;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    SELECT a.id INTO broken_audit_id FROM audit AS a
+     WHERE NOT EXISTS (SELECT FROM audit_chain AS c WHERE c.audit_id = a.id)
+       AND NOT EXISTS (SELECT FROM audit_pending AS p WHERE p.audit_id = a.id)
+     ORDER BY a.id LIMIT 1;
+
+    IF FOUND THEN
+        ok := false;
+        reason := 'line_unchained';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    IF p_seq IS NOT NULL THEN
+        SELECT c.hash INTO v_hash FROM audit_chain AS c WHERE c.seq = p_seq;
+        IF NOT FOUND THEN
+            ok := false;
+            broken_seq := p_seq;
+            reason := 'head_missing';
+        ELSIF v_hash <> p_head THEN
+            ok := false;
+            broken_seq := p_seq;
+            reason := 'head_differs';
+        END IF;
+    END IF;
+
+    RETURN NEXT;
+END
+$$;

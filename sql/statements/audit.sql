@@ -1,0 +1,11 @@
+-- The sealer; see functions/70_audit.sql.
+
+--   $1 most lines at once → sealed (NULL: another node is at it), seq, head
+-- name: audit_seal
+SELECT sealed, seq, encode(head, 'hex') AS head FROM audit_seal($1::int);
+
+--   $1 seq of a published head or NULL, $2 its hash (hex) or NULL
+-- name: audit_verify
+SELECT ok, lines, seq, encode(head, 'hex') AS head, broken_seq,
+       broken_audit_id, reason
+  FROM audit_verify($1::bigint, decode($2::text, 'hex'));

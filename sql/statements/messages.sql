@@ -1,0 +1,41 @@
+-- The relay; see functions/60_messages.sql.
+
+--   $1 count, $2 lease in seconds, $3 node
+-- → id, template, params (JSON text), secret, mobile, tries, provider_key,
+--   expires_at
+-- name: messages_claim
+SELECT id, template, params, secret, mobile, tries, provider_key, expires_at
+  FROM messages_claim($1::int, $2::int, $3::text);
+
+--   $1 id, $2 tries as claimed, $3 outcome sent|retry|unknown|failed,
+--   $4 provider, $5 provider_id, $6 reason, $7 cost, $8 text (codes masked),
+--   $9 parts → accepted
+-- name: message_result
+SELECT accepted
+  FROM message_result($1::bigint, $2::int, $3::text, $4::text, $5::text,
+                      $6::text, $7::bigint, $8::text, $9::int);
+
+-- → unknown, expired
+-- name: messages_sweep
+SELECT unknown, expired FROM messages_sweep();
+
+--   $1 count, $2 lease in seconds
+-- → id, state sent|unknown, provider, provider_id, provider_key, checks
+-- name: messages_to_check
+SELECT id, state, provider, provider_id, provider_key, checks
+  FROM messages_to_check($1::int, $2::int);
+
+--   $1 id, $2 outcome delivered|failed|sent|unsent|pending, $3 provider,
+--   $4 provider_id, $5 reason, $6 checks after which an unknown one is sent
+--   again (0: never) → state
+-- name: message_checked
+SELECT state
+  FROM message_checked($1::bigint, $2::text, $3::text, $4::text, $5::text,
+                       $6::int);
+
+-- When the next message is due, for a relay that has nothing to do.
+-- name: messages_next
+SELECT least((SELECT min(next_at) FROM messages WHERE state = 'queued'),
+             (SELECT min(next_at) FROM messages WHERE state = 'unknown'),
+             (SELECT min(next_at) FROM messages
+               WHERE state = 'sent' AND next_at < 'infinity')) AS next_at;
