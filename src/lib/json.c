@@ -13,6 +13,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "json.h"
+#include "text.h"
 #include "value_text.h"
 
 
@@ -187,6 +188,13 @@ corr_json_parse(const corr_alloc_t *a, corr_str_t text, size_t limit,
     if (limit && text.len > limit) {
         corr_json_report(error, limit, "the text is too long");
         return CORR_LIMIT;
+    }
+
+    /* yajl's own check lets overlong forms and U+110000 and up pass */
+
+    if (!corr_utf8_valid(text)) {
+        corr_json_report(error, 0, "not UTF-8");
+        return CORR_INVALID;
     }
 
     j.alloc = a;

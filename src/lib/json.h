@@ -24,7 +24,7 @@
 
 
 typedef struct {
-    size_t     offset;              /* bytes read before the error */
+    size_t     offset;              /* bytes read when it was seen */
     char       text[96];            /* English, no part of the input */
 } corr_json_error_t;
 
