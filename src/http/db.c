@@ -93,7 +93,7 @@ corr_db_guard(corr_page_t *p)
     if (p->session.who == CORR_A_PERSON) {
 
         if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
-            corr_db_add(p, CORR_SQL_GUARD_PERSON_READ,
+            corr_db_add(p, CORR_SQL_PERSON_GUARD,
                         corr_pg_int(p->session.id),
                         corr_pg_int(p->session.epoch));
             return;
@@ -102,20 +102,20 @@ corr_db_guard(corr_page_t *p)
         level = (p->route->who & CORR_LEVEL3) ? 3
                 : (p->route->who & CORR_LEVEL2) ? 2 : 1;
 
-        corr_db_add(p, CORR_SQL_GUARD_PERSON, corr_pg_int(p->session.id),
+        corr_db_add(p, CORR_SQL_PERSON_GUARD_WRITE, corr_pg_int(p->session.id),
                     corr_pg_int(p->session.epoch), corr_pg_int(level),
                     corr_pg_text(address));
         return;
     }
 
     if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
-        corr_db_add(p, CORR_SQL_GUARD_STAFF_READ,
+        corr_db_add(p, CORR_SQL_STAFF_GUARD,
                     corr_pg_int(p->session.id),
                     corr_pg_int(p->session.epoch));
         return;
     }
 
-    corr_db_add(p, CORR_SQL_GUARD_STAFF, corr_pg_int(p->session.id),
+    corr_db_add(p, CORR_SQL_STAFF_GUARD_WRITE, corr_pg_int(p->session.id),
                 corr_pg_int(p->session.epoch),
                 corr_pg_text(corr_db_roles(p)), corr_pg_text(address));
 }
@@ -419,25 +419,14 @@ corr_db_check_guard(corr_page_t *p)
 static void
 corr_db_me(corr_page_t *p, corr_rows_t *rows)
 {
-    corr_str_t    role;
-    corr_view_t  *me;
-
-    me = corr_view_object(p->view, "me");
-    corr_view_row(me, rows, 0);
+    corr_view_row(corr_view_object(p->view, "me"), rows, 0);
 
     if (p->session.who == CORR_A_PERSON) {
         p->session.level = corr_rows_int(rows, 0, "level");
-        corr_view_flag(me, "is_level2", p->session.level >= 2);
-        corr_view_flag(me, "is_level3", p->session.level >= 3);
         return;
     }
 
-    role = corr_rows_text(rows, 0, "role");
-    p->session.roles = corr_db_role(role);
-
-    corr_view_flag(me, "can_manage",
-                   (p->session.roles & (CORR_MANAGER|CORR_ADMIN)) != 0);
-    corr_view_flag(me, "can_admin", p->session.roles == CORR_ADMIN);
+    p->session.roles = corr_db_role(corr_rows_text(rows, 0, "role"));
 }
 
 

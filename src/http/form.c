@@ -372,7 +372,7 @@ corr_form_int(corr_page_t *p, const char *name)
 {
     uint64_t  n;
 
-    if (corr_digits_number(corr_form_value(p, name), NGX_MAX_INT64_VALUE, &n)
+    if (corr_digits_number(corr_form_value(p, name), INT64_MAX, &n)
         != CORR_OK)
     {
         return 0;

@@ -112,7 +112,9 @@ typedef struct {
     corr_threads_t          *cpu;
     corr_threads_t          *disk;
     struct corr_relay_s     *relay;      /* sends messages */
+    struct corr_identity_s  *identity;   /* asks who somebody is */
     struct corr_sealer_s    *sealer;     /* chains audit lines */
+    struct corr_collector_s *collector;  /* removes orphan files */
     struct corr_gateways_s  *gateways;
 } corr_worker_t;
 

@@ -487,6 +487,7 @@ corr_reply_log(corr_page_t *p, ngx_uint_t status, const char *why,
 {
     u_char      text[NGX_MAX_ERROR_STR], *last;
     corr_str_t  reference, safe;
+    ngx_uint_t  level;
 
     if (status == 404 || status == 405 || (why == NULL && status < 500)) {
         return;
@@ -502,7 +503,9 @@ corr_reply_log(corr_page_t *p, ngx_uint_t status, const char *why,
     safe = corr_escape(&p->alloc, CORR_ESCAPE_LOG,
                        corr_make_str(text, last - text));
 
-    ngx_log_error(status >= 500 ? NGX_LOG_ERR : NGX_LOG_INFO, p->log, 0,
+    level = (status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, p->log, 0,
                   "correspondence: %*s: status %ui: %*s",
                   reference.len, reference.data, status, safe.len,
                   safe.data);

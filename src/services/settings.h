@@ -22,8 +22,6 @@ typedef struct {
     corr_pg_conf_t           pg;
     corr_redis_conf_t        redis;
     corr_http_conf_t         http;
-    ngx_thread_pool_t       *cpu;
-    ngx_thread_pool_t       *disk;
     struct corr_texts_s     *texts;          /* html/ */
     struct corr_secrets_s   *secrets;
     struct corr_passwords_s *passwords;
