@@ -1,0 +1,109 @@
+#include "codes.h"
+
+
+int
+corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
+    const char *purpose, corr_str_t browser, corr_str_t mobile,
+    corr_code_t *code)
+{
+    int             rc;
+    unsigned char   digits[CORR_CODE_DIGITS];
+
+    corr_secrets_digits(digits, CORR_CODE_DIGITS);
+
+    rc = corr_code_hash(a, secrets, purpose, browser,
+                        corr_make_str(digits, CORR_CODE_DIGITS),
+                        &code->hash);
+
+    code->secret.data = corr_alloc(a, CORR_CODE_DIGITS
+                                      + CORR_SECRETS_OVERHEAD);
+
+    if (rc != CORR_OK || code->secret.data == NULL) {
+        corr_secrets_wipe(digits, sizeof(digits));
+        return CORR_ERROR;
+    }
+
+    code->secret.len = corr_secrets_encrypt(secrets, CORR_KEY_MESSAGE,
+                                            mobile,
+                                            corr_make_str(digits,
+                                                          CORR_CODE_DIGITS),
+                                            code->secret.data);
+
+    corr_secrets_wipe(digits, sizeof(digits));
+
+    return CORR_OK;
+}
+
+
+int
+corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
+    const char *purpose, corr_str_t browser, corr_str_t digits,
+    corr_str_t *hash)
+{
+    corr_str_t  parts[3];
+
+    hash->data = corr_alloc(a, CORR_SECRETS_MAC);
+    if (hash->data == NULL) {
+        return CORR_ERROR;
+    }
+
+    parts[0] = corr_cstr(purpose);
+    parts[1] = browser;
+    parts[2] = digits;
+
+    corr_secrets_mac(secrets, CORR_KEY_CODE, parts, 3, hash->data);
+    hash->len = CORR_SECRETS_MAC;
+
+    return CORR_OK;
+}
+
+
+int
+corr_code_open(const corr_secrets_t *secrets, corr_str_t mobile,
+    corr_str_t secret, unsigned char digits[CORR_CODE_DIGITS])
+{
+    int             rc;
+    size_t          len;
+    unsigned char   plain[CORR_CODE_DIGITS + CORR_SECRETS_OVERHEAD];
+
+    if (secret.len != sizeof(plain)) {
+        return CORR_INVALID;
+    }
+
+    rc = corr_secrets_decrypt(secrets, CORR_KEY_MESSAGE, mobile, secret,
+                              plain, &len);
+
+    if (rc == CORR_OK && len == CORR_CODE_DIGITS) {
+        memcpy(digits, plain, CORR_CODE_DIGITS);
+
+    } else {
+        rc = CORR_INVALID;
+    }
+
+    corr_secrets_wipe(plain, sizeof(plain));
+
+    return rc;
+}
+
+
+corr_str_t
+corr_code_limits(const corr_alloc_t *a, const corr_settings_t *s)
+{
+    u_char      *json, *last;
+    corr_str_t   none = corr_null_str;
+
+    json = corr_alloc(a, 256);
+    if (json == NULL) {
+        return none;
+    }
+
+    last = ngx_snprintf(json, 256,
+                        "{\"life\":%T,\"tries\":%ui,\"mobile_hour\":%ui,"
+                        "\"mobile_day\":%ui,\"address_hour\":%ui,"
+                        "\"total_day\":%ui}",
+                        s->code_lifetime, s->code_tries,
+                        s->codes_per_mobile_hour, s->codes_per_mobile_day,
+                        s->codes_per_address_hour, s->codes_per_day);
+
+    return corr_make_str(json, last - json);
+}

@@ -1,0 +1,53 @@
+/*
+ * One-time codes: six digits that nobody keeps.
+ *
+ * The database gets two forms of a code: a keyed hash, bound to its purpose
+ * and to the browser that asked (a code is worth nothing elsewhere), and
+ * the digits encrypted for the relay, which decrypts them only to send.
+ * Tries, pace and limits are counted in PostgreSQL (sql/functions/
+ * 20_codes.sql), so that a lost Redis gives nobody new tries.
+ */
+
+#ifndef CORR_CODES_H
+#define CORR_CODES_H
+
+#include "secrets.h"
+#include "settings.h"
+
+
+#define CORR_CODE_DIGITS   6
+
+
+typedef struct {
+    corr_str_t      hash;      /* 32 bytes */
+    corr_str_t      secret;    /* for the message; CORR_KEY_MESSAGE */
+} corr_code_t;
+
+
+/*
+ * A new code for a purpose ("signup", "login", "recover", "mobile"), a
+ * browser's hash and a mobile (the stored form; the encryption is bound to
+ * it).  CORR_OK or CORR_ERROR (memory).
+ */
+int corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
+    const char *purpose, corr_str_t browser, corr_str_t mobile,
+    corr_code_t *code);
+
+/* The hash of what was typed, as stored: digits only. */
+int corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
+    const char *purpose, corr_str_t browser, corr_str_t digits,
+    corr_str_t *hash);
+
+/*
+ * The digits of a message's secret, for sending.  CORR_INVALID: not made
+ * with these keys, or for another mobile.  The caller wipes digits.
+ */
+int corr_code_open(const corr_secrets_t *secrets, corr_str_t mobile,
+    corr_str_t secret, unsigned char digits[CORR_CODE_DIGITS]);
+
+/* The directives about codes, as the functions in SQL take them: JSON. */
+corr_str_t corr_code_limits(const corr_alloc_t *a,
+    const corr_settings_t *settings);
+
+
+#endif /* CORR_CODES_H */
