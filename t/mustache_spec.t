@@ -47,6 +47,44 @@ for my $file (sort glob("$top/t/mustache/*.json")) {
 	};
 }
 
+subtest 'corr-render: labels and refusals' => sub {
+	my $dir = tempdir(CLEANUP => 1);
+
+	write_file("$dir/secret.html", 'secret');
+	mkdir "$dir/pages" or die "$dir/pages: $!\n";
+
+	write_file("$dir/good.json", '{"status":"a","messages":{"status_a":"<A>"}}');
+	write_file("$dir/bad.json", '{"status":');
+	write_file("$dir/label.html", '{{status.label}}');
+	write_file("$dir/open.html", "a\n{{#status}}\n");
+	write_file("$dir/deep.html", '{{>deep}}');
+	write_file("$dir/pages/up.html", '{{>../secret}}');
+	write_file("$dir/pages/broken.html", '{{>part}}');
+	write_file("$dir/pages/part.html", "\n\n{{ ");
+
+	my ($out, $err, $status) = run_tool("$dir/label.html", "$dir/good.json");
+	is($out, '&lt;A&gt;', 'a label of the data\'s messages');
+	is($status, 0, 'succeeds');
+
+	for my $case (
+		['open.html', 'good.json', qr!^\Q$dir\E/open\.html:2: section "status"!],
+		['pages/up.html', 'good.json', qr!/up\.html:1: bad partial name!],
+		['pages/broken.html', 'good.json', qr!^part:3: a tag is not closed!],
+		['label.html', 'bad.json', qr!/bad\.json: byte \d+: .!],
+		['label.html', 'none.json', qr!/none\.json: no such file!],
+		['none.html', 'good.json', qr!/none\.html: no such file!],
+		['deep.html', 'good.json', qr!too deep!],
+	) {
+		my ($template, $data, $expected) = @$case;
+
+		($out, $err, $status) = run_tool("$dir/$template", "$dir/$data");
+
+		is($status, 1, "$template with $data fails");
+		is($out, '', 'without output');
+		like($err, $expected, 'and says why');
+	}
+};
+
 done_testing();
 
 ###############################################################################
@@ -88,6 +126,17 @@ sub run_case {
 	utf8::decode($out) if defined $out;
 
 	return ($out, $? >> 8);
+}
+
+sub run_tool {
+	my ($template, $data) = @_;
+
+	my $dir = tempdir(CLEANUP => 1);
+
+	system("'$render' '$template' '$data' >'$dir/out' 2>'$dir/err'");
+	my $status = $? >> 8;
+
+	return (read_file("$dir/out"), read_file("$dir/err"), $status);
 }
 
 sub encode {

@@ -45,6 +45,10 @@ corr_float_text(unsigned char *dst, double d)
         return 0;
     }
 
+    if (d == 0) {
+        d = 0;                          /* JSON's readers know no -0 */
+    }
+
     /* 17 significant digits always read back as the same number */
 
     for (digits = 15, n = 0; digits <= 17; digits++) {
