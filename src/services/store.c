@@ -1,0 +1,771 @@
+/*
+ * Where files lie: a directory, by content.
+ */
+
+#define _GNU_SOURCE
+
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define CORR_STORE_ROOT     (CORR_STORE_PATH - 128)    /* longest directory */
+#define CORR_STORE_FOREVER  INT64_MAX
+
+
+struct corr_store_s {
+    const corr_store_backend_t  *backend;
+    char                         root[CORR_STORE_ROOT];
+};
+
+
+struct corr_incoming_s {
+    corr_store_t                *store;
+    uint64_t                     limit;
+    uint64_t                     size;
+    crypto_hash_sha256_state     state;
+    int                          fd;
+    int                          err;    /* errno of the first failure */
+    corr_store_error_e           error;
+    char                         path[CORR_STORE_PATH];    /* temporary */
+};
+
+
+static corr_store_error_e corr_directory_create(corr_store_t *store,
+    corr_incoming_t *in);
+static corr_store_error_e corr_directory_write(corr_incoming_t *in,
+    const void *data, size_t len);
+static corr_store_error_e corr_directory_place(corr_incoming_t *in,
+    corr_stored_t *stored);
+static int corr_directory_place_locked(corr_incoming_t *in,
+    corr_stored_t *stored);
+static int corr_directory_reuse(const char *path, uint64_t size);
+static int corr_directory_sync(const char *path);
+static void corr_directory_abandon(corr_incoming_t *in);
+static corr_store_error_e corr_directory_scan(corr_store_t *store,
+    unsigned prefix, int64_t older, corr_store_found_pt found, void *data);
+static int corr_directory_scan_one(const char *path, const char *prefix,
+    int64_t older, corr_store_found_pt found, void *data);
+static void corr_directory_clear(corr_store_t *store, int64_t older);
+static corr_store_error_e corr_directory_remove(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older);
+static corr_store_error_e corr_directory_locate(corr_store_t *store,
+    corr_str_t hash, char path[CORR_STORE_PATH]);
+static int corr_directory_lock(corr_store_t *store,
+    const unsigned char *hash);
+static int corr_directory_make(const char *path);
+static int corr_store_is_hash(corr_str_t hash);
+static corr_store_error_e corr_store_failed(int err);
+static int64_t corr_store_older(int64_t age);
+
+
+static const corr_store_backend_t  corr_directory = {
+    "directory",
+    corr_directory_create,
+    corr_directory_write,
+    corr_directory_place,
+    corr_directory_abandon,
+    corr_directory_scan,
+    corr_directory_remove,
+    corr_directory_locate
+};
+
+
+/* What every place for files has in common. */
+
+corr_store_t *
+corr_store_open(const char *directory, char error[CORR_SERVICE_ERROR])
+{
+    struct stat    st;
+    corr_store_t  *store;
+
+    error[0] = '\0';
+
+    if (stat(directory, &st) == -1) {
+        snprintf(error, CORR_SERVICE_ERROR, "\"%s\": %s", directory,
+                 strerror(errno));
+        return NULL;
+    }
+
+    if (!S_ISDIR(st.st_mode) || strlen(directory) >= CORR_STORE_ROOT) {
+        snprintf(error, CORR_SERVICE_ERROR, "\"%s\": %s", directory,
+                 S_ISDIR(st.st_mode) ? "is too long" : "is not a directory");
+        return NULL;
+    }
+
+    store = calloc(1, sizeof(corr_store_t));
+
+    if (store == NULL || sodium_init() < 0) {
+        snprintf(error, CORR_SERVICE_ERROR, "no memory");
+        free(store);
+        return NULL;
+    }
+
+    store->backend = &corr_directory;
+    strcpy(store->root, directory);
+
+    return store;
+}
+
+
+void
+corr_store_close(corr_store_t *store)
+{
+    free(store);
+}
+
+
+corr_store_error_e
+corr_store_create(corr_store_t *store, uint64_t limit, corr_incoming_t **out)
+{
+    int                  err;
+    corr_incoming_t     *in;
+    corr_store_error_e   error;
+
+    *out = NULL;
+
+    in = calloc(1, sizeof(corr_incoming_t));
+    if (in == NULL) {
+        return CORR_STORE_IO;
+    }
+
+    in->store = store;
+    in->limit = limit;
+    in->fd = -1;
+
+    crypto_hash_sha256_init(&in->state);
+
+    error = store->backend->create(store, in);
+
+    if (error != CORR_STORE_OK) {
+        err = errno;
+        free(in);
+        errno = err;
+        return error;
+    }
+
+    *out = in;
+
+    return CORR_STORE_OK;
+}
+
+
+corr_store_error_e
+corr_store_write(corr_incoming_t *in, const void *data, size_t len)
+{
+    if (in->error != CORR_STORE_OK) {
+        errno = in->err;
+        return in->error;
+    }
+
+    if (len > in->limit - in->size) {
+        in->error = CORR_STORE_LARGE;
+        return in->error;
+    }
+
+    if (len == 0) {
+        return CORR_STORE_OK;
+    }
+
+    crypto_hash_sha256_update(&in->state, data, len);
+    in->size += len;
+
+    in->error = in->store->backend->write(in, data, len);
+    in->err = errno;
+
+    return in->error;
+}
+
+
+corr_store_error_e
+corr_store_finish(corr_incoming_t *in, corr_filetypes_t *types,
+    corr_str_t name, corr_stored_t *stored, corr_file_verdict_e *verdict)
+{
+    int                  err;
+    unsigned char        raw[crypto_hash_sha256_BYTES];
+    corr_store_error_e   error;
+    corr_file_verdict_e  v;
+
+    memset(stored, 0, sizeof(corr_stored_t));
+
+    error = in->error;
+    v = CORR_FILE_OK;
+
+    if (error == CORR_STORE_OK && types != NULL) {
+        v = corr_filetype_check(types, in->fd, name, &stored->type);
+        in->err = errno;
+
+        if (v == CORR_FILE_READ) {
+            error = CORR_STORE_IO;
+
+        } else if (v != CORR_FILE_OK) {
+            error = CORR_STORE_REFUSED;
+        }
+    }
+
+    if (verdict != NULL) {
+        *verdict = v;
+    }
+
+    if (error == CORR_STORE_OK) {
+        crypto_hash_sha256_final(&in->state, raw);
+        corr_secrets_hex(raw, sizeof(raw), stored->hash);
+        stored->size = in->size;
+
+        error = in->store->backend->place(in, stored);
+        in->err = errno;
+    }
+
+    err = in->err;
+    corr_store_abandon(in);
+    errno = err;
+
+    return error;
+}
+
+
+void
+corr_store_abandon(corr_incoming_t *in)
+{
+    if (in == NULL) {
+        return;
+    }
+
+    in->store->backend->abandon(in);
+    free(in);
+}
+
+
+corr_store_error_e
+corr_store_path(corr_store_t *store, corr_str_t hash,
+    char path[CORR_STORE_PATH])
+{
+    if (!corr_store_is_hash(hash)) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->locate(store, hash, path);
+}
+
+
+corr_store_error_e
+corr_store_stat(corr_store_t *store, corr_str_t hash, uint64_t *size)
+{
+    char         path[CORR_STORE_PATH];
+    struct stat  st;
+
+    if (corr_store_path(store, hash, path) != CORR_STORE_OK) {
+        return CORR_STORE_ABSENT;
+    }
+
+    if (stat(path, &st) == -1) {
+        return errno == ENOENT ? CORR_STORE_ABSENT : CORR_STORE_IO;
+    }
+
+    *size = (uint64_t) st.st_size;
+
+    return CORR_STORE_OK;
+}
+
+
+corr_store_error_e
+corr_store_scan(corr_store_t *store, unsigned prefix, int64_t age,
+    corr_store_found_pt found, void *data)
+{
+    if (prefix >= CORR_STORE_PREFIXES) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->scan(store, prefix, corr_store_older(age), found,
+                                data);
+}
+
+
+corr_store_error_e
+corr_store_remove(corr_store_t *store, corr_str_t hash, int64_t age)
+{
+    if (!corr_store_is_hash(hash)) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->remove(store, hash.data, corr_store_older(age));
+}
+
+
+static int
+corr_store_is_hash(corr_str_t hash)
+{
+    size_t  i;
+
+    if (hash.len != CORR_STORE_HASH) {
+        return 0;
+    }
+
+    for (i = 0; i < hash.len; i++) {
+        if (!((hash.data[i] >= '0' && hash.data[i] <= '9')
+              || (hash.data[i] >= 'a' && hash.data[i] <= 'f')))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static corr_store_error_e
+corr_store_failed(int err)
+{
+    errno = err;
+
+    switch (err) {
+
+    case ENOSPC:
+    case EDQUOT:
+        return CORR_STORE_FULL;
+
+    case ENOENT:
+        return CORR_STORE_ABSENT;
+
+    default:
+        return CORR_STORE_IO;
+    }
+}
+
+
+static int64_t
+corr_store_older(int64_t age)
+{
+    return age > 0 ? (int64_t) time(NULL) - age : CORR_STORE_FOREVER;
+}
+
+
+/* The directory. */
+
+static corr_store_error_e
+corr_directory_create(corr_store_t *store, corr_incoming_t *in)
+{
+    int            err;
+    size_t         n;
+    unsigned char  name[16];
+
+    n = (size_t) sprintf(in->path, "%s/tmp", store->root);
+
+    if (corr_directory_make(in->path) == -1) {
+        err = errno == ENOENT ? EIO : errno;    /* the root is gone */
+        return corr_store_failed(err);
+    }
+
+    corr_secrets_random(name, sizeof(name));
+
+    in->path[n++] = '/';
+    corr_secrets_hex(name, sizeof(name), (unsigned char *) in->path + n);
+    in->path[n + 2 * sizeof(name)] = '\0';
+
+    in->fd = open(in->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+    return in->fd == -1 ? corr_store_failed(errno) : CORR_STORE_OK;
+}
+
+
+static corr_store_error_e
+corr_directory_write(corr_incoming_t *in, const void *data, size_t len)
+{
+    ssize_t      n;
+    const char  *p;
+
+    for (p = data; len; p += n, len -= (size_t) n) {
+
+        n = write(in->fd, p, len);
+
+        if (n == -1) {
+            if (errno != EINTR) {
+                return corr_store_failed(errno);
+            }
+
+            n = 0;
+        }
+    }
+
+    return CORR_STORE_OK;
+}
+
+
+static corr_store_error_e
+corr_directory_place(corr_incoming_t *in, corr_stored_t *stored)
+{
+    int  err, lock;
+
+    /*
+     * The bytes first, before anyone can find them.  An error here is not
+     * tried again: the kernel may have dropped the pages it could not write.
+     */
+
+    if (fsync(in->fd) == -1) {
+        return corr_store_failed(errno);
+    }
+
+    lock = corr_directory_lock(in->store, stored->hash);
+    if (lock == -1) {
+        return corr_store_failed(errno == ENOENT ? EIO : errno);
+    }
+
+    err = 0;
+
+    if (corr_directory_place_locked(in, stored) == -1) {
+        err = errno == ENOENT ? EIO : errno;
+    }
+
+    close(lock);
+
+    return err ? corr_store_failed(err) : CORR_STORE_OK;
+}
+
+
+/*
+ * All directories on the way are synced each time, also those that were
+ * there: whoever made them may have died before.  That costs nothing when
+ * there is nothing to write.
+ */
+
+static int
+corr_directory_place_locked(corr_incoming_t *in, corr_stored_t *stored)
+{
+    int    known;
+    char   first[CORR_STORE_PATH], second[CORR_STORE_PATH];
+    char   path[CORR_STORE_PATH];
+    char  *root;
+
+    root = in->store->root;
+
+    snprintf(first, sizeof(first), "%s/%.2s", root, (char *) stored->hash);
+    snprintf(second, sizeof(second), "%s/%.2s/%.2s", root,
+             (char *) stored->hash, (char *) stored->hash + 2);
+
+    corr_directory_locate(in->store,
+                          corr_make_str(stored->hash, CORR_STORE_HASH), path);
+
+    if (corr_directory_make(first) == -1 || corr_directory_make(second) == -1)
+    {
+        return -1;
+    }
+
+    known = corr_directory_reuse(path, in->size);
+
+    if (known == -1) {
+        return -1;
+    }
+
+    if (!known && rename(in->path, path) == -1) {
+        return -1;
+    }
+
+    if (!known) {
+        in->path[0] = '\0';
+    }
+
+    stored->known = known ? 1 : 0;
+
+    if (corr_directory_sync(second) == -1 || corr_directory_sync(first) == -1
+        || corr_directory_sync(root) == -1)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/*
+ * Is the file there already?  Then it becomes young, so that the collector
+ * leaves it alone until the row is there, and is synced: the one who placed
+ * it may not have come that far.  One of another length is a broken one, and
+ * is replaced.
+ */
+
+static int
+corr_directory_reuse(const char *path, uint64_t size)
+{
+    int          fd, err;
+    struct stat  st;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd == -1) {
+        return errno == ENOENT ? 0 : -1;
+    }
+
+    err = 0;
+
+    if (fstat(fd, &st) == -1) {
+        err = errno;
+
+    } else if ((uint64_t) st.st_size != size) {
+        close(fd);
+        return 0;
+
+    } else if (futimens(fd, NULL) == -1 || fsync(fd) == -1) {
+        err = errno;
+    }
+
+    close(fd);
+    errno = err;
+
+    return err ? -1 : 1;
+}
+
+
+static int
+corr_directory_sync(const char *path)
+{
+    int  fd, rc, err;
+
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd == -1) {
+        return -1;
+    }
+
+    rc = fsync(fd);
+    err = errno;
+
+    close(fd);
+    errno = err;
+
+    return rc;
+}
+
+
+static int
+corr_directory_make(const char *path)
+{
+    if (mkdir(path, 0750) == -1 && errno != EEXIST) {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+static void
+corr_directory_abandon(corr_incoming_t *in)
+{
+    if (in->fd != -1) {
+        close(in->fd);
+    }
+
+    if (in->path[0] != '\0') {
+        (void) unlink(in->path);
+    }
+}
+
+
+/*
+ * One lock file per first byte of the hash.  Threads exclude each other as
+ * well, since each opens it anew; a process that dies lets go.
+ */
+
+static int
+corr_directory_lock(corr_store_t *store, const unsigned char *hash)
+{
+    int   fd, err;
+    char  path[CORR_STORE_PATH];
+
+    snprintf(path, sizeof(path), "%s/lock", store->root);
+
+    if (corr_directory_make(path) == -1) {
+        return -1;
+    }
+
+    snprintf(path, sizeof(path), "%s/lock/%.2s", store->root, (char *) hash);
+
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd == -1) {
+        return -1;
+    }
+
+    while (flock(fd, LOCK_EX) == -1) {
+        if (errno != EINTR) {
+            err = errno;
+            close(fd);
+            errno = err;
+            return -1;
+        }
+    }
+
+    return fd;
+}
+
+
+static corr_store_error_e
+corr_directory_locate(corr_store_t *store, corr_str_t hash,
+    char path[CORR_STORE_PATH])
+{
+    char  *h;
+
+    h = (char *) hash.data;
+
+    snprintf(path, CORR_STORE_PATH, "%s/%.2s/%.2s/%.*s", store->root, h,
+             h + 2, CORR_STORE_HASH, h);
+
+    return CORR_STORE_OK;
+}
+
+
+/* Collecting. */
+
+static corr_store_error_e
+corr_directory_scan(corr_store_t *store, unsigned prefix, int64_t older,
+    corr_store_found_pt found, void *data)
+{
+    DIR            *dir;
+    int             rc;
+    char            first[CORR_STORE_PATH], second[CORR_STORE_PATH + 256];
+    char            start[5];
+    struct dirent  *entry;
+
+    if (prefix == 0 && older != CORR_STORE_FOREVER) {
+        corr_directory_clear(store, older);
+    }
+
+    snprintf(first, sizeof(first), "%s/%02x", store->root, prefix);
+
+    dir = opendir(first);
+    if (dir == NULL) {
+        return errno == ENOENT ? CORR_STORE_OK : corr_store_failed(errno);
+    }
+
+    rc = 0;
+
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+
+        if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.') {
+            continue;
+        }
+
+        snprintf(start, sizeof(start), "%02x%.2s", prefix & 255,
+                 entry->d_name);
+        snprintf(second, sizeof(second), "%s/%s", first, entry->d_name);
+
+        rc = corr_directory_scan_one(second, start, older, found, data);
+    }
+
+    closedir(dir);
+
+    return rc == -1 ? corr_store_failed(errno) : CORR_STORE_OK;
+}
+
+
+/* 0, what found() returned, or -1. */
+
+static int
+corr_directory_scan_one(const char *path, const char *prefix, int64_t older,
+    corr_store_found_pt found, void *data)
+{
+    DIR            *dir;
+    int             rc;
+    struct stat     st;
+    struct dirent  *entry;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    }
+
+    rc = 0;
+
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+
+        if (!corr_store_is_hash(corr_cstr(entry->d_name))
+            || strncmp(entry->d_name, prefix, 4) != 0
+            || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW)
+               == -1
+            || !S_ISREG(st.st_mode) || (int64_t) st.st_mtime >= older)
+        {
+            continue;
+        }
+
+        rc = found(data, (unsigned char *) entry->d_name,
+                   (uint64_t) st.st_size, (int64_t) st.st_mtime)
+             ? 1 : 0;
+    }
+
+    closedir(dir);
+
+    return rc;
+}
+
+
+/* What a worker that died left behind. */
+
+static void
+corr_directory_clear(corr_store_t *store, int64_t older)
+{
+    DIR            *dir;
+    char            path[CORR_STORE_PATH];
+    struct stat     st;
+    struct dirent  *entry;
+
+    snprintf(path, sizeof(path), "%s/tmp", store->root);
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+
+    while ((entry = readdir(dir)) != NULL) {
+
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode) && (int64_t) st.st_mtime < older)
+        {
+            (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+
+    closedir(dir);
+}
+
+
+static corr_store_error_e
+corr_directory_remove(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older)
+{
+    int          lock, err;
+    char         path[CORR_STORE_PATH];
+    struct stat  st;
+
+    lock = corr_directory_lock(store, hash);
+    if (lock == -1) {
+        return corr_store_failed(errno);
+    }
+
+    corr_directory_locate(store, corr_make_str(hash, CORR_STORE_HASH), path);
+
+    err = 0;
+
+    if (stat(path, &st) == -1) {
+        err = errno;
+
+    } else if ((int64_t) st.st_mtime >= older) {
+        err = ENOENT;
+
+    } else if (unlink(path) == -1) {
+        err = errno;
+
+    } else {
+
+        /* not synced on purpose: a file that comes back is an orphan again */
+    }
+
+    close(lock);
+
+    return err ? corr_store_failed(err) : CORR_STORE_OK;
+}
