@@ -25,6 +25,7 @@ typedef struct {
 
 static ngx_int_t corr_reply_view(corr_page_t *p, ngx_uint_t tpl,
     corr_chain_sink_t *out);
+static ngx_int_t corr_reply_common(corr_page_t *p, ngx_uint_t tpl);
 static int corr_reply_write(void *data, const void *bytes, size_t n);
 static int corr_reply_refer(void *data, const void *bytes, size_t n);
 static ngx_buf_t *corr_reply_buf(corr_chain_sink_t *out, size_t size);
@@ -86,6 +87,10 @@ corr_reply_view(corr_page_t *p, ngx_uint_t tpl, corr_chain_sink_t *out)
     corr_sink_t     sink;
     corr_render_t   render;
 
+    if (corr_reply_common(p, tpl) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_memzero(out, sizeof(corr_chain_sink_t));
 
     out->pool = p->pool;
@@ -110,6 +115,67 @@ corr_reply_view(corr_page_t *p, ngx_uint_t tpl, corr_chain_sink_t *out)
                       "correspondence: page %*s could not be rendered: %d",
                       corr_tpl_files[tpl].len, corr_tpl_files[tpl].data, rc);
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * at.NAME of the page for the menu, and what a redirect said in ?flash=NAME:
+ * only the portal's own sentences can be named.
+ */
+
+static ngx_int_t
+corr_reply_common(corr_page_t *p, ngx_uint_t tpl)
+{
+    u_char      *name;
+    size_t       i, len;
+    ngx_int_t    message;
+    corr_str_t   file, flash;
+
+    file = corr_tpl_files[tpl];
+    len = file.len - sizeof("pages/.html") + 1;
+
+    name = ngx_pnalloc(p->pool, len + 1);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < len; i++) {
+        name[i] = file.data[sizeof("pages/") - 1 + i];
+
+        if (name[i] == '/' || name[i] == '-') {
+            name[i] = '_';
+        }
+    }
+
+    name[len] = '\0';
+
+    if (!p->json) {
+        corr_view_flag(corr_view_object(p->view, "at"), (char *) name, 1);
+    }
+
+    flash = corr_fields_get(&p->args, "flash");
+
+    if (flash.len == 0 || flash.len > 64 || p->again) {
+        return NGX_OK;
+    }
+
+    name = ngx_pnalloc(p->pool, flash.len + sizeof("flash_"));
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = ngx_sprintf(name, "flash_%*s", flash.len, flash.data) - name;
+
+    message = corr_texts_message_find(p->settings->texts,
+                                      corr_make_str(name, len));
+
+    if (message >= 0) {
+        corr_view_text(p->view, "flash",
+                       corr_texts_message(p->settings->texts, message, NULL,
+                                          p->pool));
     }
 
     return NGX_OK;

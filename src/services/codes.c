@@ -1,10 +1,10 @@
 #include "codes.h"
+#include "relay.h"
 
 
 int
 corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
-    const char *purpose, corr_str_t browser, corr_str_t mobile,
-    corr_code_t *code)
+    const char *purpose, corr_str_t browser, corr_code_t *code)
 {
     int             rc;
     unsigned char   digits[CORR_CODE_DIGITS];
@@ -15,16 +15,14 @@ corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
                         corr_make_str(digits, CORR_CODE_DIGITS),
                         &code->hash);
 
-    code->secret.data = corr_alloc(a, CORR_CODE_DIGITS
-                                      + CORR_SECRETS_OVERHEAD);
+    code->secret.data = corr_alloc(a, CORR_RELAY_SECRET_MAX);
 
     if (rc != CORR_OK || code->secret.data == NULL) {
         corr_secrets_wipe(digits, sizeof(digits));
         return CORR_ERROR;
     }
 
-    code->secret.len = corr_secrets_encrypt(secrets, CORR_KEY_MESSAGE,
-                                            mobile,
+    code->secret.len = corr_relay_seal_code(secrets,
                                             corr_make_str(digits,
                                                           CORR_CODE_DIGITS),
                                             code->secret.data);
@@ -55,34 +53,6 @@ corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
     hash->len = CORR_SECRETS_MAC;
 
     return CORR_OK;
-}
-
-
-int
-corr_code_open(const corr_secrets_t *secrets, corr_str_t mobile,
-    corr_str_t secret, unsigned char digits[CORR_CODE_DIGITS])
-{
-    int             rc;
-    size_t          len;
-    unsigned char   plain[CORR_CODE_DIGITS + CORR_SECRETS_OVERHEAD];
-
-    if (secret.len != sizeof(plain)) {
-        return CORR_INVALID;
-    }
-
-    rc = corr_secrets_decrypt(secrets, CORR_KEY_MESSAGE, mobile, secret,
-                              plain, &len);
-
-    if (rc == CORR_OK && len == CORR_CODE_DIGITS) {
-        memcpy(digits, plain, CORR_CODE_DIGITS);
-
-    } else {
-        rc = CORR_INVALID;
-    }
-
-    corr_secrets_wipe(plain, sizeof(plain));
-
-    return rc;
 }
 
 

@@ -20,30 +20,21 @@
 
 typedef struct {
     corr_str_t      hash;      /* 32 bytes */
-    corr_str_t      secret;    /* for the message; CORR_KEY_MESSAGE */
+    corr_str_t      secret;    /* for the message: see relay.h */
 } corr_code_t;
 
 
 /*
- * A new code for a purpose ("signup", "login", "recover", "mobile"), a
- * browser's hash and a mobile (the stored form; the encryption is bound to
- * it).  CORR_OK or CORR_ERROR (memory).
+ * A new code for a purpose ("signup", "login", "recover", "mobile") and a
+ * browser's hash.  CORR_OK or CORR_ERROR (memory).
  */
 int corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
-    const char *purpose, corr_str_t browser, corr_str_t mobile,
-    corr_code_t *code);
+    const char *purpose, corr_str_t browser, corr_code_t *code);
 
 /* The hash of what was typed, as stored: digits only. */
 int corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
     const char *purpose, corr_str_t browser, corr_str_t digits,
     corr_str_t *hash);
-
-/*
- * The digits of a message's secret, for sending.  CORR_INVALID: not made
- * with these keys, or for another mobile.  The caller wipes digits.
- */
-int corr_code_open(const corr_secrets_t *secrets, corr_str_t mobile,
-    corr_str_t secret, unsigned char digits[CORR_CODE_DIGITS]);
 
 /* The directives about codes, as the functions in SQL take them: JSON. */
 corr_str_t corr_code_limits(const corr_alloc_t *a,

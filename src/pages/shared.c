@@ -1,0 +1,250 @@
+#include "shared.h"
+
+#include "../lib/ids.h"
+#include "../lib/jalali.h"
+
+
+const corr_rule_t  corr_code_rules[] = {
+    { "code", CORR_RULE_DIGITS, CORR_REQUIRED, CORR_CODE_DIGITS,
+      CORR_CODE_DIGITS, CORR_MSG_CODE_REQUIRED, CORR_MSG_CODE_FORMAT, NULL },
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
+
+corr_str_t
+corr_page_address(corr_page_t *p)
+{
+    return corr_from_ngx(p->request->connection->addr_text);
+}
+
+
+corr_str_t
+corr_page_mask(corr_page_t *p, corr_str_t mobile)
+{
+    u_char      *text, *last;
+    corr_str_t   first, end, none = corr_null_str;
+
+    if (corr_mobile_mask(mobile, &first, &end) != CORR_OK) {
+        return none;
+    }
+
+    text = ngx_pnalloc(p->pool, mobile.len + 9);
+    if (text == NULL) {
+        return none;
+    }
+
+    /* three bullets, U+2022 */
+
+    last = ngx_sprintf(text, "%*s\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2%*s",
+                       first.len, first.data, end.len, end.data);
+
+    return corr_make_str(text, last - text);
+}
+
+
+corr_str_t
+corr_page_date(corr_page_t *p, int64_t days)
+{
+    u_char       *text, *last;
+    corr_str_t    none = corr_null_str;
+    corr_date_t   date;
+
+    text = ngx_pnalloc(p->pool, sizeof("9999-12-31"));
+
+    if (text == NULL
+        || corr_gregorian_from_days(days, &date) != CORR_OK)
+    {
+        return none;
+    }
+
+    last = ngx_sprintf(text, "%04d-%02d-%02d", date.year, date.month,
+                       date.day);
+
+    return corr_make_str(text, last - text);
+}
+
+
+ngx_int_t
+corr_page_birth_date(corr_page_t *p, int64_t *days)
+{
+    int64_t      today;
+    corr_date_t  date;
+
+    if (p->failed_form) {
+        return NGX_DECLINED;
+    }
+
+    date.year = (int) corr_form_int(p, "birth_year");
+    date.month = (int) corr_form_int(p, "birth_month");
+    date.day = (int) corr_form_int(p, "birth_day");
+
+    if (date.year >= 1900 && date.year <= 2100) {
+        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_YEAR_GREGORIAN,
+                        NULL);
+        return NGX_DECLINED;
+    }
+
+    if (date.year < 1270 || date.year > CORR_JALALI_LAST) {
+        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_YEAR_WRONG, NULL);
+        return NGX_DECLINED;
+    }
+
+    if (corr_jalali_to_days(date, days) != CORR_OK) {
+        corr_form_error(p, "birth_day",
+                        date.month == 12 ? CORR_MSG_BIRTH_DATE_LEAP
+                                         : CORR_MSG_BIRTH_DATE_UNREAL,
+                        NULL);
+        return NGX_DECLINED;
+    }
+
+    today = corr_local_day((int64_t) ngx_time() * CORR_USEC,
+                           CORR_TEHRAN_OFFSET);
+
+    if (*days > today) {
+        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_DATE_FUTURE, NULL);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+corr_code_requested(corr_page_t *p, const char *location, const char *field)
+{
+    int64_t       wait;
+    corr_str_t    verdict;
+    corr_rows_t  *rows;
+    corr_view_t  *values;
+
+    rows = corr_db_rows(p, 0);
+    verdict = corr_rows_text(rows, 0, "verdict");
+
+    if (corr_str_is(verdict, "sent")) {
+        corr_relay_wake(p->worker->relay);
+        return corr_reply_redirect(p, location);
+    }
+
+    if (corr_str_is(verdict, "none")) {
+        return corr_reply_redirect(p, "/login");
+    }
+
+    wait = corr_rows_int(rows, 0, "wait");
+
+    values = corr_view_create(&p->alloc);
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    corr_view_int(values, "seconds", wait);
+    corr_view_int(p->view, "wait_seconds", wait);
+
+    corr_form_error(p, field,
+                    corr_str_is(verdict, "full") ? CORR_MSG_CODE_NOT_SENT
+                                                 : CORR_MSG_CODE_WAIT,
+                    values);
+
+    return corr_flow_again(p, 429);
+}
+
+
+ngx_int_t
+corr_code_resend(corr_page_t *p, const char *purpose, corr_step_pt then)
+{
+    corr_code_t  code;
+
+    if (corr_code_make(&p->alloc, p->settings->secrets, purpose, p->browser,
+                       &code)
+        != CORR_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+
+    corr_db_add(p, CORR_SQL_CODE_RESEND, corr_pg_text(corr_cstr(purpose)),
+                corr_pg_text(p->browser),
+                corr_pg_text(corr_page_address(p)),
+                corr_pg_bytes(code.hash), corr_pg_bytes(code.secret),
+                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
+
+    return corr_db_send(p, then);
+}
+
+
+void
+corr_code_state(corr_page_t *p, const char *purpose)
+{
+    corr_db_add(p, CORR_SQL_CODE_STATE,
+                corr_pg_text(corr_cstr(purpose)), corr_pg_text(p->browser),
+                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
+}
+
+
+ngx_int_t
+corr_code_state_show(corr_page_t *p, corr_rows_t *rows)
+{
+    corr_value_t  value;
+
+    if (rows->nrows == 0) {
+        return NGX_DECLINED;
+    }
+
+    corr_view_text(p->view, "mobile_masked",
+                   corr_page_mask(p, corr_rows_text(rows, 0, "mobile")));
+
+    value = corr_rows_get(rows, 0, "expires_at");
+    corr_view_value(p->view, "expires_at", value);
+
+    value = corr_rows_get(rows, 0, "resend");
+    corr_view_value(p->view, "resend_seconds", value);
+
+    corr_form_view(p, corr_code_rules);
+    corr_view_text(corr_view_object(corr_view_object(p->view, "form"),
+                                    "code"),
+                   "value", CORR_STR(""));
+
+    return NGX_OK;
+}
+
+
+corr_str_t
+corr_code_typed(corr_page_t *p, const char *purpose)
+{
+    corr_str_t  hash, none = corr_null_str;
+
+    if (corr_form_check(p, corr_code_rules) != NGX_OK || p->failed_form
+        || corr_code_hash(&p->alloc, p->settings->secrets, purpose,
+                          p->browser, corr_form_value(p, "code"), &hash)
+           != CORR_OK)
+    {
+        return none;
+    }
+
+    return hash;
+}
+
+
+void
+corr_code_refused(corr_page_t *p, corr_rows_t *rows)
+{
+    int64_t       left;
+    corr_view_t  *values;
+
+    if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "wrong")) {
+        corr_form_error(p, "code", CORR_MSG_CODE_EXPIRED, NULL);
+        return;
+    }
+
+    left = corr_rows_int(rows, 0, "tries_left");
+    values = corr_view_create(&p->alloc);
+
+    if (values) {
+        corr_view_int(values, "tries", left);
+        corr_view_int(values, "tries_left", left);
+    }
+
+    corr_form_error(p, "code", left > 0 ? CORR_MSG_CODE_WRONG
+                                        : CORR_MSG_CODE_WRONG_LAST,
+                    values);
+}

@@ -1,0 +1,73 @@
+/*
+ * What several pages do the same way.
+ */
+
+#ifndef CORR_PAGES_SHARED_H
+#define CORR_PAGES_SHARED_H
+
+#include "pages.h"
+
+#include "../http/db.h"
+#include "../http/flow.h"
+#include "../http/form.h"
+#include "../http/reply.h"
+#include "../http/session.h"
+#include "../services/codes.h"
+#include "../services/relay.h"
+#include "../services/texts.h"
+
+
+/* The address of the browser, as statements take it. */
+corr_str_t corr_page_address(corr_page_t *p);
+
+/* 0912•••4567, of a stored mobile; the template chooses the digits. */
+corr_str_t corr_page_mask(corr_page_t *p, corr_str_t mobile);
+
+/* A Jalali date as text for a statement: 2025-11-22. */
+corr_str_t corr_page_date(corr_page_t *p, int64_t days);
+
+
+/*
+ * birth_day, birth_month, birth_year: rules for corr_form_check(), and the
+ * date they make.  Errors stand at the field that is wrong.
+ */
+#define CORR_BIRTH_RULES                                                      \
+    { "birth_day", CORR_RULE_NUMBER, CORR_REQUIRED, 1, 31,                    \
+      CORR_MSG_BIRTH_DAY_REQUIRED, CORR_MSG_BIRTH_DAY_WRONG, NULL },          \
+    { "birth_month", CORR_RULE_NUMBER, CORR_REQUIRED, 1, 12,                  \
+      CORR_MSG_BIRTH_MONTH_REQUIRED, CORR_MSG_BIRTH_MONTH_WRONG, NULL },      \
+    { "birth_year", CORR_RULE_NUMBER, CORR_REQUIRED, 1, 9999,                 \
+      CORR_MSG_BIRTH_YEAR_REQUIRED, CORR_MSG_BIRTH_YEAR_WRONG, NULL }
+
+ngx_int_t corr_page_birth_date(corr_page_t *p, int64_t *days);
+
+
+/*
+ * One-time codes on pages.  `purpose` as in services/codes.h.
+ *
+ * corr_code_requested() is behind a statement that asked for a code: sent
+ * goes to `location`, wait and full become an error at `field`.
+ */
+ngx_int_t corr_code_requested(corr_page_t *p, const char *location,
+    const char *field);
+
+/* Asks for another code of the same purpose. */
+ngx_int_t corr_code_resend(corr_page_t *p, const char *purpose,
+    corr_step_pt then);
+
+/* Adds code_state to the pipeline; …_show() puts it into the view. */
+void corr_code_state(corr_page_t *p, const char *purpose);
+
+/* NGX_DECLINED: nothing was asked for in this browser. */
+ngx_int_t corr_code_state_show(corr_page_t *p, corr_rows_t *rows);
+
+/* The hash of the field `code`; an empty text when the field is refused. */
+corr_str_t corr_code_typed(corr_page_t *p, const char *purpose);
+
+/* "wrong" and "expired" of a verifying statement, as an error at `code`. */
+void corr_code_refused(corr_page_t *p, corr_rows_t *rows);
+
+extern const corr_rule_t  corr_code_rules[];
+
+
+#endif /* CORR_PAGES_SHARED_H */
