@@ -212,7 +212,7 @@ corr_accept_quality(corr_str_t parameters)
         end = corr_accept_until(p, last, ';');
         parameter = corr_accept_trim(p, end);
 
-        if (parameter.len > 2 && (parameter.data[0] | 0x20) == 'q'
+        if (parameter.len >= 2 && (parameter.data[0] | 0x20) == 'q'
             && parameter.data[1] == '=')
         {
             return corr_accept_qvalue(corr_make_str(parameter.data + 2,

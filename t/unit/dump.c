@@ -292,7 +292,11 @@ dump_multipart(const corr_alloc_t *a, const char *name, corr_str_t *s,
     record_body(&r, boundary, NULL, s[1], 0, 0, 0);
 
     printf("%d\n", r.rc);
-    fwrite(r.data, 1, r.len, stdout);
+
+    if (r.len) {
+        fwrite(r.data, 1, r.len, stdout);
+    }
+
     printf("%s\n", dump_splits(boundary, s[1], &r) ? "same" : "different");
 
     record_free(&r);
