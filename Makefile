@@ -64,6 +64,8 @@ module:
 build-module: gen
 	@dev/configure-module $(NGX) $(NGINX_DEV) "$(CORR_CFLAGS)" "$(CORR_LDFLAGS)"
 	@$(MAKE) -s $(NESTED) -C $(NGX) -f Makefile.module modules
+	@! nm -u $(NGX)/objs/$(MODULE).so | grep ' corr_' \
+	    || { echo "declared and used, but defined nowhere" >&2; exit 1; }
 	@cmp -s $(NGX)/objs/$(MODULE).so $(BUILD)/$(MODULE).so \
 	    || { cp $(NGX)/objs/$(MODULE).so $(BUILD)/$(MODULE).so.new \
 	         && mv $(BUILD)/$(MODULE).so.new $(BUILD)/$(MODULE).so \

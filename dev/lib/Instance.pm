@@ -21,6 +21,7 @@ use Cwd qw(abs_path);
 use Errno qw(EADDRINUSE EACCES);
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
 use POSIX qw(:sys_wait_h setpgid);
@@ -325,7 +326,7 @@ sub redis_ready {
 
 
 sub start_sandbox {
-    my ($self) = @_;
+    my ($self, %o) = @_;
 
     $self->port_free('GATEWAY_PORT', $self->{gateway_port});
 
@@ -333,7 +334,8 @@ sub start_sandbox {
                  (map { ('--listen', "http://$_:$self->{gateway_port}") }
                   loopback()),
                  '--state', "$self->{dir}/sandbox",
-                 '--secrets', "$self->{dir}/secrets");
+                 '--secrets', "$self->{dir}/secrets",
+                 @{ $o{options} // [] });
 
     $self->wait_ready('sandbox', 20, sub {
         answers($self->{gateway_port}, '/messages')
@@ -648,18 +650,18 @@ sub free_port {
 }
 
 
+# Does an HTTP server answer there?
+
 sub answers {
     my ($port, $path) = @_;
 
     my $s = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port,
                                 Timeout => 2) or return 0;
     local $SIG{PIPE} = 'IGNORE';
-    local $SIG{ALRM} = sub { close $s };
-    alarm 10;
-    print $s "GET $path HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    my $line = <$s> // '';
-    alarm 0;
-    return $line =~ m{^HTTP/1\.};
+    syswrite $s, "GET $path HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    IO::Select->new($s)->can_read(10) or return 0;
+    sysread $s, my $bytes, 64;
+    return ($bytes // '') =~ m{^HTTP/1\.};
 }
 
 

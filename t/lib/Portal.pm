@@ -1,0 +1,639 @@
+package Portal;
+
+# A whole portal of a test's own: PostgreSQL, Redis, the sandbox gateways and
+# nginx with the module, in a directory below /tmp, on free ports.
+#
+#   use FindBin;
+#   use lib "$FindBin::RealBin/lib";          # t/faults: "…/../lib"
+#   use Portal;
+#
+#   my $p = Portal->new;
+#   my $b = $p->browser;                      # see Portal::Browser
+#   my $person = $b->signup;
+#   is($b->get('/desk')->status, 200, 'the desk');
+#   $p->done;                                 # instead of done_testing
+#
+# new() takes
+#   captcha => 'on'          default off
+#   workers => 2             default 1
+#   proxies => [ … ]         Portal::Proxy before postgres redis shahkar
+#                            registry company sms; then $p->proxy('redis')
+#   http, server, main       text put into that block of nginx.conf
+#   replace => [[ qr/…/m, 'text' ], …]   changes of nginx.conf
+#   without => [ 'sms', … ]  gateways taken out of the configuration
+#   postgres => [ 'fsync=off', … ], redis => [ '--maxmemory', … ],
+#   sandbox => [ … ]         more options of the servers
+#   start => 0               only PostgreSQL, Redis and sandbox run
+#
+# At the end every test also fails on an [alert], [crit] or [emerg], on what
+# a sanitizer said, on a leaked socket, on a process that died, and on a
+# secret (passwords, national codes) in a log.  $p->allow(qr/…/) for lines
+# that the test itself has provoked.
+#
+# CORR_ASAN=1 takes the nginx of "make asan"; CORR_TEST_KEEP=1 leaves the
+# directory; logs of a failed test are in build/t/failed/NAME.
+
+use strict;
+use warnings;
+use utf8;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+
+my ($top, @all);
+
+BEGIN {
+    $top = abs_path(dirname(__FILE__) . '/../..');
+    unshift @INC, "$top/dev/lib", "$top/t/lib";
+}
+
+use Carp qw(croak);
+use DBI;
+use Digest::SHA;
+use Fcntl qw(:flock);
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+use IO::Socket::IP;
+use Mojo::JSON qw(decode_json);
+use Mojo::UserAgent;
+use Scalar::Util qw(weaken);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Instance;
+use Portal::Browser;
+use Portal::Numbers;
+use Portal::Proxy;
+use Staff;
+
+my %gateway_kinds = (shahkar => ['shahkar'], registry => ['registry'],
+                     company => ['company'], sms => ['sms', 'sms_status']);
+
+binmode Test::More->builder->$_, ':encoding(UTF-8)'
+    for qw(output failure_output todo_output);
+
+# whoever hangs ends, and says where
+
+$SIG{ALRM} = sub { Carp::confess('the test takes too long') };
+alarm($ENV{CORR_TEST_TIMEOUT} // 600);
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+$SIG{PIPE} = 'IGNORE';
+
+
+sub new {
+    my ($class, %o) = @_;
+    my ($uid, $gid) = Instance::unprivileged();
+    my $dir = tempdir('corr-t-XXXXXX', DIR => '/tmp');
+    my $asan = $ENV{CORR_ASAN} ? "$top/build/asan" : undef;
+
+    my $i = Instance->new(
+        top => $top, dir => $dir, uid => $uid, gid => $gid,
+        port => Instance::free_port(), gateway_port => Instance::free_port(),
+        workers => $o{workers} // 1, captcha => $o{captcha} // 'off',
+        level => $o{level} // 'info',
+        $asan ? (nginx => "$asan/nginx",
+                 module => "$asan/ngx_http_correspondence_module.so") : (),
+    );
+
+    my $self = bless {
+        instance => $i, dir => $dir, options => \%o, owner => $$,
+        allowed => [], secrets => {}, seen => {}, proxies => {},
+        name => basename($0, '.t'),
+    }, $class;
+
+    push @all, $self;
+    weaken($all[-1]);
+
+    -e $_ or die "$_ is not built\n" for $i->{nginx}, $i->{module};
+
+    # what nginx inherits when it is an instrumented one
+
+    $ENV{ASAN_OPTIONS} = "log_path=$dir/logs/asan:detect_odr_violation=0:"
+                         . 'detect_stack_use_after_return=1:'
+                         . 'detect_leaks=' . ($ENV{CORR_LEAKS} // 0)
+        if $asan;
+    $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1' if $asan;
+
+    $i->prepare;
+    $i->start_postgres(template => template($i),
+                       options => $o{postgres});
+    $i->start_redis(options => $o{redis});
+    $i->start_sandbox(options => [ '--strict', @{ $o{sandbox} // [] } ]);
+    $self->start_proxies(@{ $o{proxies} // [] });
+    $self->configure;
+    $i->start_nginx if $o{start} // 1;
+
+    return $self;
+}
+
+
+# A data directory with the schema in it, made once for each state of sql/.
+
+sub template {
+    my ($like) = @_;
+    my $sha = Digest::SHA->new(256);
+    my $store = "$top/build/t";
+
+    $sha->add(Instance::postgres_bin('/none'), $like->{uid}, 'v1');
+
+    for my $file ("$top/sql/migrate", sort glob "$top/sql/*/*.sql") {
+        $sha->add($file =~ s{^\Q$top\E/}{}r, Instance::slurp($file));
+    }
+
+    my $name = 'pgtemplate-' . substr $sha->hexdigest, 0, 16;
+
+    make_path($store);
+    open my $lock, '>', "$store/lock" or die "$store/lock: $!\n";
+    flock $lock, LOCK_EX or die "$store/lock: $!\n";
+    return "$store/$name" if -e "$store/$name";
+
+    remove_tree(glob "$store/pgtemplate-*");
+
+    my $dir = tempdir('corr-t-XXXXXX', DIR => '/tmp');
+    my $i = Instance->new(%$like, dir => $dir, children => [],
+                          files => undef);
+
+    eval {
+        $i->prepare;
+        $i->start_postgres(options => [ 'fsync=off' ]);
+        $i->install_schema;
+        1;
+    } or do {
+        my $error = $@;
+        $i->stop;
+        die $error;
+    };
+
+    $i->stop;
+    system('cp', '-a', "$dir/pg", "$store/$name.new") == 0
+        or die "cannot copy the template\n";
+    rename "$store/$name.new", "$store/$name" or die "$store/$name: $!\n";
+    remove_tree($dir);
+
+    return "$store/$name";
+}
+
+
+# The configuration.  Called again with other options it writes it anew.
+
+sub configure {
+    my ($self, %more) = @_;
+    my %o = (%{ $self->{options} }, %more);
+    my $i = $self->{instance};
+    my $p = $self->{proxies};
+    my %gateways;
+
+    $self->{options} = \%o;
+
+    for my $kind (grep { $p->{$_} } keys %gateway_kinds) {
+        $gateways{$_} = "http://127.0.0.1:$self->{ports}{$kind}"
+            for @{ $gateway_kinds{$kind} };
+    }
+
+    my @replace = @{ $o{replace} // [] };
+
+    for my $kind (@{ $o{without} // [] }) {
+        push @replace, [ qr/^    correspondence_gateway $kind \{.*?^    \}\n/ms,
+                         '' ] for @{ $gateway_kinds{$kind} // [ $kind ] };
+    }
+
+    $i->write_conf(
+        gateways => \%gateways, replace => \@replace,
+        $p->{postgres} ? (postgres => "host=$i->{sockets}/p port=5432") : (),
+        $p->{redis} ? (redis => "$i->{sockets}/p/redis.sock") : (),
+        map { $o{$_} ? ($_ => $o{$_}) : () } qw(http server main),
+    );
+}
+
+
+sub start_proxies {
+    my ($self, @names) = @_;
+    my $i = $self->{instance};
+    my %to = (postgres => '.s.PGSQL.5432', redis => 'redis.sock');
+
+    for my $name (@names) {
+        my ($listen, $to);
+
+        if ($to{$name}) {
+            $listen = "$i->{sockets}/p/$to{$name}";
+            $to = "$i->{sockets}/$to{$name}";
+
+        } else {
+            $gateway_kinds{$name} or croak "no proxy for $name";
+            $listen = $self->{ports}{$name} = Instance::free_port();
+            $to = $i->{gateway_port};
+        }
+
+        $self->{proxies}{$name} = Portal::Proxy->new(listen => $listen,
+                                                     to => $to);
+    }
+}
+
+
+sub proxy {
+    my ($self, $name) = @_;
+
+    return $self->{proxies}{$name} // croak "there is no proxy for $name";
+}
+
+
+# Where things are.
+
+sub instance { $_[0]->{instance} }
+sub dir      { $_[0]->{dir} }
+sub port     { $_[0]->{instance}{port} }
+sub base     { 'http://localhost:' . $_[0]->port }
+sub browser  { Portal::Browser->new(@_) }
+
+
+# A raw connection to nginx, for what no well-behaved client does.
+
+sub socket {
+    my ($self) = @_;
+
+    return IO::Socket::IP->new(PeerHost => '127.0.0.1',
+                               PeerPort => $self->port, Timeout => 5)
+        // die "nginx: $@\n";
+}
+
+
+# The database, as its superuser.  sql() gives rows as hashes, value() the
+# first column of the first row, owner() runs statements as the owner.
+
+sub db {
+    my ($self) = @_;
+    my $db = $self->{db};
+
+    return $db if $db && $db->ping;
+
+    return $self->{db} = DBI->connect(
+        "dbi:Pg:dbname=correspondence;host=$self->{instance}{sockets}",
+        'postgres', '', { RaiseError => 1, PrintError => 0, AutoCommit => 1,
+                          pg_enable_utf8 => 1, AutoInactiveDestroy => 1,
+                          Callbacks => { connected => sub {
+                              $_[0]->do('SET search_path = correspondence');
+                              return;
+                          } } });
+}
+
+
+sub sql {
+    my ($self, $sql, @values) = @_;
+    my $sth = $self->db->prepare($sql);
+
+    $sth->execute(@values);
+    return $sth->{NUM_OF_FIELDS} ? @{ $sth->fetchall_arrayref({}) } : ();
+}
+
+
+sub value {
+    my ($self, $sql, @values) = @_;
+
+    return scalar $self->db->selectrow_array($sql, undef, @values);
+}
+
+
+sub owner { Staff::owner_sql($_[0]->{instance}, @_[1 .. $#_]) }
+
+
+# The sandbox.
+
+sub sandbox {
+    my ($self, $method, $path, @more) = @_;
+
+    $self->{sandbox} //= Mojo::UserAgent->new(request_timeout => 20);
+    $self->{sandbox}->proxy->http(undef);
+
+    my $url = "http://127.0.0.1:$self->{instance}{gateway_port}$path";
+    my $res = $self->{sandbox}->start(
+        $self->{sandbox}->build_tx($method => $url, @more))->result;
+
+    croak "sandbox: $method $path: " . $res->code . ' ' . $res->body
+        if !$res->is_success;
+    return $res->json;
+}
+
+
+# $p->fault(service => 'sms', kind => 'delay', seconds => 3, times => 1)
+
+sub fault     { $_[0]->sandbox(POST => '/faults', json => { @_[1 .. $#_] }) }
+sub no_faults { $_[0]->sandbox(DELETE => '/faults') }
+
+sub requests {
+    my ($self, $service) = @_;
+
+    return @{ $self->sandbox(GET => "/requests?service=$service") };
+}
+
+
+sub messages {
+    my ($self, $mobile) = @_;
+
+    return @{ $self->sandbox(GET => '/messages?mobile=' . ($mobile // '')) };
+}
+
+
+# The id of the newest message to a mobile, to wait for the next one.
+
+sub last_message {
+    my ($self, $mobile) = @_;
+    my ($newest) = $self->messages($mobile);
+
+    return $newest ? $newest->{id} : 0;
+}
+
+
+# Waits for a message newer than $after (an id; default: any not handed out
+# yet) that $like matches.  Dies when none comes.
+
+sub message {
+    my ($self, $mobile, $like, $after, $seconds) = @_;
+    my $found;
+
+    $after //= $self->{seen}{$mobile} // 0;
+
+    wait_until($seconds // 15, sub {
+        ($found) = grep { $_->{id} > $after && $_->{text} =~ $like }
+                   $self->messages($mobile);
+        return $found;
+    }) or croak "no message to $mobile like $like";
+
+    $self->{seen}{$mobile} = $found->{id}
+        if $found->{id} > ($self->{seen}{$mobile} // 0);
+    return $found;
+}
+
+
+# The one-time code, from the last line "@host #123456".
+
+sub sms_code {
+    my ($self, $mobile, $after, $seconds) = @_;
+    my $m = $self->message($mobile, qr/^@\S+ #\d{4,8}\s*\z/m, $after,
+                           $seconds);
+
+    return $m->{text} =~ /^@\S+ #(\d+)\s*\z/m ? $1 : undef;
+}
+
+
+# The staff, invited when first asked for: { role, username, password,
+# totp_secret }.
+
+sub staff {
+    my ($self, $role) = @_;
+
+    if (!$self->{staff}) {
+        $self->{staff} = Staff::invite_all($self->{instance});
+        $self->secret($_->{password}) for @{ $self->{staff} };
+    }
+
+    my ($who) = grep { $_->{username} eq $role } @{ $self->{staff} };
+    return $who // croak "no such staff: $role";
+}
+
+
+# A code that will be taken.  Each is good for once; so that a test may log
+# in twice in 30 seconds the account forgets the last one, unless keep.
+
+sub totp {
+    my ($self, $who, %o) = @_;
+
+    $self->db->do('UPDATE staff SET totp_step = 0 WHERE username = ?', undef,
+                  $who->{username}) if !$o{keep};
+    return Staff::totp($who->{totp_secret}, $o{time});
+}
+
+
+# nginx.
+
+sub nginx_pid { $_[0]->{instance}->child('nginx') }
+
+
+# Processes of the master that are workers and not on their way out.
+
+sub workers {
+    my ($self) = @_;
+    my $master = $self->nginx_pid // return ();
+    my $children = Instance::slurp("/proc/$master/task/$master/children");
+
+    return grep {
+        Instance::slurp("/proc/$_/cmdline")
+            =~ /^nginx: worker process(?! is shutting down)/
+    } split ' ', $children;
+}
+
+
+# Reloads and waits until new workers have taken over.
+
+sub reload {
+    my ($self) = @_;
+    my %old = map { $_ => 1 } $self->workers;
+
+    kill HUP => $self->nginx_pid;
+
+    return wait_until(20, sub {
+        my @now = $self->workers;
+        return @now && !grep { $old{$_} } @now;
+    });
+}
+
+
+sub stop_nginx  { $_[0]->{instance}->stop_nginx }
+sub start_nginx { $_[0]->{instance}->start_nginx }
+
+
+sub restart_nginx {
+    my ($self) = @_;
+    my $status = $self->stop_nginx;
+
+    $self->start_nginx;
+    return $status;
+}
+
+
+# What "nginx -t" says of the configuration with these changes: (ok, text).
+# The running one stays as it is.
+
+sub test_conf {
+    my ($self, %change) = @_;
+    my $file = "$self->{dir}/nginx/nginx.conf";
+    my $before = Instance::slurp($file);
+    my $options = $self->{options};
+
+    $self->configure(%change);
+
+    my @said = $self->{instance}->test_conf;
+
+    $self->{options} = $options;
+    $self->{instance}->write_file($file, $before, 0600);
+    return @said;
+}
+
+
+# Logs.
+
+sub log_file  { "$_[0]->{dir}/logs/$_[1].log" }
+sub log       { Instance::slurp($_[0]->log_file($_[1] // 'error')) }
+sub allow     { push @{ shift->{allowed} }, @_ }
+
+
+# Must not stand in any log.
+
+sub secret {
+    my ($self, @texts) = @_;
+
+    $self->{secrets}{$_} = 1 for @texts;
+}
+
+
+# The end of a test: stops it all and looks at what it left.
+
+sub done {
+    my ($self, $tests) = @_;
+
+    $self->check_end;
+    done_testing($tests ? $tests + 4 : ());
+}
+
+
+sub check_end {
+    my ($self) = @_;
+    my $i = $self->{instance};
+    my $running = $self->nginx_pid;
+
+    $self->{db}->disconnect if $self->{db};
+    $i->ended;
+
+    my @dead = map { $_->{name} } grep { defined $_->{status} }
+               @{ $i->{children} };
+    my $status = $running ? $i->stop_nginx : 0;
+
+    $i->stop;
+    $_->stop for values %{ $self->{proxies} };
+    $self->{stopped} = 1;
+
+    is(join(' ', @dead), '', 'no server ended by itself');
+    is($status, 0, 'nginx ended well');
+
+    my @bad = $self->alarming;
+
+    ok(!@bad, 'nothing alarming in the logs')
+        or diag(join '', map { "$_\n" } @bad[0 .. ($#bad < 20 ? $#bad : 20)]);
+
+    my @told = $self->told_secrets;
+
+    ok(!@told, 'no secret in a log') or diag("in the logs: @told");
+}
+
+
+sub alarming {
+    my ($self) = @_;
+    my @bad;
+
+    for my $name (qw(error nginx postgres)) {
+        for my $line (split /\n/, $self->log($name)) {
+            next if $line !~ /\[(?:alert|crit|emerg)\]
+                              | Sanitizer | runtime\ error:
+                              | open\ socket | exited\ on\ signal
+                              | request\ count\ is\ zero
+                              | exited\ with\ fatal
+                              | terminated\ by\ signal | \bPANIC\b/x;
+            next if grep { $line =~ $_ } @{ $self->{allowed} };
+            push @bad, "$name.log: $line";
+        }
+    }
+
+    for my $file (glob "$self->{dir}/logs/asan.*") {
+        push @bad, map { "asan: $_" } split /\n/, Instance::slurp($file);
+    }
+
+    return @bad;
+}
+
+
+sub told_secrets {
+    my ($self) = @_;
+    my @secrets = sort keys %{ $self->{secrets} };
+    my %told;
+
+    for my $name (qw(error access nginx postgres redis)) {
+        my $text = $self->log($name);
+
+        for my $secret (@secrets) {
+            my $bytes = $secret;
+
+            utf8::encode($bytes);
+            $told{"$name.log: $secret"} = 1 if index($text, $bytes) >= 0;
+        }
+    }
+
+    return sort keys %told;
+}
+
+
+sub wait_until {
+    my ($seconds, $what) = @_;
+
+    return Instance::wait_for($seconds, $what);
+}
+
+
+# Also when the test dies in the middle.
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return if $self->{owner} != $$;
+
+    local ($?, $@, $!);
+    my $failed = !$self->{stopped} || !Test::More->builder->is_passing;
+
+    if (!$self->{stopped}) {
+        $self->{instance}->stop;
+        $_->stop for values %{ $self->{proxies} };
+    }
+
+    if ($failed) {
+        my $to = "$top/build/t/failed/$self->{name}";
+
+        remove_tree($to);
+        make_path($to);
+        system('cp', '-R', "$self->{dir}/logs",
+               "$self->{dir}/nginx/nginx.conf", $to);
+        diag("seed " . Portal::Numbers::seed() . ", logs in "
+             . ($to =~ s{^\Q$top\E/}{}r)) if defined &diag;
+    }
+
+    if ($ENV{CORR_TEST_KEEP}) {
+        diag("kept: $self->{dir}");
+    } else {
+        remove_tree($self->{dir});
+    }
+}
+
+
+sub import {
+    my ($class) = @_;
+    my $into = caller;
+
+    no strict 'refs';
+    *{"${into}::wait_until"} = \&wait_until;
+    Test::More->export_to_level(1);
+    Portal::Numbers->export_to_level(1, 'Portal::Numbers',
+                                     @Portal::Numbers::EXPORT);
+}
+
+# global destruction comes in no order; this comes before it
+
+END {
+    my $code = $?;
+
+    for my $p (grep { $_ && !$_->{stopped} && $_->{owner} == $$ } @all) {
+        $p->DESTROY;
+        $p->{owner} = 0;
+    }
+
+    $? = $code;
+}
+
+
+1;

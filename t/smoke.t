@@ -1,0 +1,55 @@
+#!/usr/bin/perl
+
+# nginx takes the module and its configuration, answers, reloads and stops;
+# a mistake in the configuration is told with file and line.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Portal;
+
+my $p = Portal->new;
+my $b = $p->browser;
+
+is($b->get('/')->status, 200, 'the home page');
+like($b->header('Content-Type'), qr{^text/html; charset=utf-8$}i,
+     'is HTML in UTF-8');
+is($b->dom->at('html')->attr('dir'), 'rtl', 'from right to left');
+is($b->get('/no/such/page')->status, 404, 'no such page');
+is($b->get('/health')->status, 200, 'health');
+is($b->get('/metrics')->status, 200, 'metrics');
+like($b->get('/clerk/login')->text, qr/\p{Arabic}/, 'the clerks have theirs');
+
+my %wrong = (
+    'an unknown directive' => [ http => "    correspondence_nonsense on;\n" ],
+    'a bad value' => [ replace => [ [ qr/correspondence_captcha off;/,
+                                      'correspondence_captcha perhaps;' ] ] ],
+    'no such html' => [ replace => [ [ qr/correspondence_html .*;/,
+                                       'correspondence_html /nowhere;' ] ] ],
+    'no key file' => [ replace => [ [ qr/correspondence_key_file .*;/,
+                                      'correspondence_key_file /none;' ] ] ],
+);
+
+for my $what (sort keys %wrong) {
+    my ($ok, $said) = $p->test_conf(@{ $wrong{$what} });
+
+    ok(!$ok, "$what is refused");
+    like($said, qr/\[emerg\].* in \S+nginx\.conf:\d+/,
+         "$what: file and line");
+}
+
+my ($ok, $said) = $p->test_conf;
+
+ok($ok, 'the right configuration is taken') or diag $said;
+unlike($said, qr/\[(?:warn|error)\]/, 'without a warning') or diag $said;
+
+my ($old) = $p->workers;
+
+ok($p->reload, 'a reload');
+isnt(($p->workers)[0], $old, 'has a new worker');
+is($b->get('/')->status, 200, 'that answers');
+
+$p->done;
