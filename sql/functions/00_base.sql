@@ -94,34 +94,34 @@ LANGUAGE sql STABLE AS $$
     SELECT (now() AT TIME ZONE 'Asia/Tehran')::date
 $$;
 
--- Thursday (4) and Friday (5) are free unless the calendar says otherwise.
+-- Thursday and Friday are free unless the calendar says otherwise.
 CREATE OR REPLACE FUNCTION is_working_day(p_day date) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT kind = 'workday'
-                       FROM correspondence.calendar_days
-                      WHERE day = p_day),
-                    extract(dow FROM p_day) NOT IN (4, 5))
+    SELECT (SELECT working FROM correspondence.jalali_days
+             WHERE day = p_day)
+        <> (SELECT working FROM correspondence.jalali_days
+             WHERE day = p_day - 1)
 $$;
 
--- The n-th working day after a day; the day itself does not count.
+-- The n-th working day after a day (the day itself does not count), before it
+-- for a negative n.
 CREATE OR REPLACE FUNCTION add_working_days(p_day date, p_days integer)
 RETURNS date
 LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN p_days <= 0 THEN p_day ELSE
-        (SELECT d::date
-           FROM generate_series(p_day + 1, p_day + 60 + p_days * 3,
-                                interval '1 day') AS d
-          WHERE correspondence.is_working_day(d::date)
-          ORDER BY d OFFSET p_days - 1 LIMIT 1) END
+    SELECT CASE WHEN p_days = 0 THEN p_day ELSE
+        (SELECT min(day) FROM correspondence.jalali_days
+          WHERE working = p_days + (SELECT working
+                                      FROM correspondence.jalali_days
+                                     WHERE day = p_day)) END
 $$;
 
 -- Working days in (from, to].
 CREATE OR REPLACE FUNCTION working_days_between(p_from date, p_to date)
 RETURNS integer
 LANGUAGE sql STABLE AS $$
-    SELECT count(*)::integer
-      FROM generate_series(p_from + 1, p_to, interval '1 day') AS d
-     WHERE correspondence.is_working_day(d::date)
+    SELECT b.working - a.working
+      FROM correspondence.jalali_days AS a, correspondence.jalali_days AS b
+     WHERE a.day = p_from AND b.day = p_to
 $$;
 
 -- Text ----------------------------------------------------------------------

@@ -494,12 +494,12 @@ $$;
 -- Public tracking -----------------------------------------------------------------
 
 -- track(tracking_code, mobile_last4, address)
--- → verdict ok|unknown|wait, wait, status, created_at
+-- → verdict ok|unknown|wait, wait, status, created_at, updated_at
 -- Shows the state and nothing else; guessing slows down per code and per
 -- address.
 CREATE OR REPLACE FUNCTION track(p_code text, p_last4 text, p_address text)
 RETURNS TABLE (verdict text, wait integer, status text,
-               created_at timestamptz)
+               created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
@@ -516,7 +516,10 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT l.status, l.created_at INTO status, created_at
+    SELECT l.status, l.created_at,
+           (SELECT max(e.at) FROM events AS e
+             WHERE e.letter_id = l.id AND e.visibility = 'citizen')
+      INTO status, created_at, updated_at
       FROM letters AS l
      WHERE l.tracking_code = p_code AND right(l.mobile, 4) = p_last4;
 

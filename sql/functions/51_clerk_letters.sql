@@ -183,7 +183,8 @@ BEGIN
 END
 $$;
 
--- letter_register(submission_key, tracking_code, book code)
+-- letter_register(submission_key, tracking_code, book id or code; empty: the
+--                 only one)
 -- → register_number, register_year, book, repeated
 -- Given once whatever two clerks do; without gaps per book and Jalali year.
 -- CR422 book:register_book_unknown.
@@ -222,7 +223,7 @@ BEGIN
     v_letter := v_held.letter;
 
     SELECT b.* INTO v_book FROM books AS b
-     WHERE b.active AND (b.code = p_book
+     WHERE b.active AND (b.code = p_book OR b.id::text = p_book
         OR coalesce(p_book, '') = ''
            AND (SELECT count(*) FROM books AS o WHERE o.active) = 1);
 

@@ -1,7 +1,8 @@
 -- Referrals («ارجاع»): a letter goes to one or several units; each answers,
 -- returns, or has it recalled.  After guard_staff.
 
--- letter_refer(submission_key, tracking_code, units as JSON list of codes,
+-- letter_refer(submission_key, tracking_code, units as JSON list of ids or
+-- codes,
 --              instruction, due date or NULL) → repeated
 -- CR422 unit:unit_required, unit:unit_unknown, due:due_past;
 -- CR409 referral_exists (the unit has it), letter_taken.
@@ -40,7 +41,7 @@ BEGIN
         coalesce(p_units, '[]')) AS u ORDER BY u
     LOOP
         SELECT u.* INTO v_unit FROM units AS u
-         WHERE u.code = v_name AND u.active;
+         WHERE (u.code = v_name OR u.id::text = v_name) AND u.active;
 
         IF NOT FOUND THEN
             PERFORM fail('CR422', 'unit:unit_unknown');

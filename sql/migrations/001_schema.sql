@@ -163,7 +163,8 @@ CREATE INDEX tries_last ON tries (last_at);
 
 CREATE TABLE units (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    code            text NOT NULL UNIQUE,
+    -- Never a number, so that a form may name a unit by id or by code.
+    code            text NOT NULL UNIQUE CHECK (code ~ '^[a-z][a-z0-9_-]*$'),
     name            text NOT NULL UNIQUE,
     due_days        integer CHECK (due_days BETWEEN 1 AND 365),
     active          boolean NOT NULL DEFAULT true,
@@ -225,7 +226,7 @@ CREATE TABLE invitations (
 
 CREATE TABLE books (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    code            text NOT NULL UNIQUE,
+    code            text NOT NULL UNIQUE CHECK (code ~ '^[a-z][a-z0-9_-]*$'),
     name            text NOT NULL UNIQUE,
     active          boolean NOT NULL DEFAULT true,
     created_at      timestamptz NOT NULL DEFAULT now()
@@ -637,8 +638,13 @@ CREATE TABLE jalali_days (
     year            smallint NOT NULL,
     month           smallint NOT NULL,
     day_of_month    smallint NOT NULL,
+    -- Working days from the table's beginning up to this day: two of them
+    -- subtracted are the working days between.  Kept by a trigger.
+    working         integer NOT NULL DEFAULT 0,
     UNIQUE (year, month, day_of_month)
 );
+
+CREATE INDEX jalali_days_working ON jalali_days (working, day);
 
 -- 1 Farvardin 1300 .. the end of 1500.  A year is leap by the 33-year rule,
 -- (25 y + 11) mod 33 < 8, which agrees with ICU for 1244..1501.  Anchor:
@@ -671,6 +677,25 @@ CREATE TABLE calendar_days (
     changed_by      bigint REFERENCES staff,
     changed_at      timestamptz NOT NULL DEFAULT now()
 );
+
+-- Thursday (4) and Friday (5) are free unless a row says otherwise.
+CREATE FUNCTION calendar_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    UPDATE jalali_days AS j SET working = n.working
+      FROM (SELECT d.day, sum(coalesce(c.kind = 'workday',
+                   extract(dow FROM d.day) NOT IN (4, 5))::integer)
+                   OVER (ORDER BY d.day) AS working
+              FROM jalali_days AS d
+              LEFT JOIN calendar_days AS c ON c.day = d.day) AS n
+     WHERE j.day = n.day AND j.working <> n.working;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER calendar_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON calendar_days
+    FOR EACH STATEMENT EXECUTE FUNCTION calendar_changed();
 
 -- The fixed (solar) official holidays from 1404 to 1410; the lunar ones are
 -- entered by the administrator when they are announced.

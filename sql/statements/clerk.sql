@@ -295,14 +295,14 @@ SELECT o.tracking_code, o.subject, o.status, o.created_at,
  ORDER BY o.created_at DESC, o.id DESC LIMIT 10;
 
 -- name: clerk_books
-SELECT b.code AS book_id, b.name, j.year
+SELECT b.id AS book_id, b.code AS book_code, b.name, j.year
   FROM books AS b
  CROSS JOIN (SELECT year FROM jalali_days WHERE day = today()) AS j
  WHERE b.active ORDER BY b.id;
 
 -- name: clerk_units
-SELECT u.code AS unit_id, u.id AS unit_number, u.name, u.due_days
-  FROM units AS u WHERE u.active ORDER BY u.name;
+SELECT u.id AS unit_id, u.code AS unit_code, u.name, u.due_days
+  FROM units AS u WHERE u.active ORDER BY u.name, u.id;
 
 --   $1 staff
 -- name: clerk_canned

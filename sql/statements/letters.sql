@@ -154,7 +154,7 @@ SELECT f.name, (f.size + 1023) / 1024 AS size_kb,
 -- Anyone with a receipt: date, state and the files' hashes; not who or what.
 --   $1 tracking code (the seal was checked)
 -- name: verify_show
-SELECT l.tracking_code, l.created_at, l.status, l.registered_at
+SELECT l.tracking_code, l.created_at, l.status, l.register_number
   FROM letters AS l WHERE l.tracking_code = $1::text;
 
 -- name: verify_files
@@ -166,9 +166,9 @@ SELECT encode(f.sha256, 'hex') AS sha256, (f.size + 1023) / 1024 AS size_kb
  ORDER BY f.created_at, f.position;
 
 --   $1 tracking code, $2 last four digits of the mobile, $3 address
--- → verdict ok|unknown|wait, wait, status, created_at
+-- → verdict ok|unknown|wait, wait, status, created_at, updated_at
 -- name: track
-SELECT verdict, wait, status, created_at
+SELECT verdict, wait, status, created_at, updated_at
   FROM track($1::text, $2::text, $3::text);
 
 -- Drafts -----------------------------------------------------------------------

@@ -1,0 +1,318 @@
+-- Messages, units, books, canned replies, staff, calendar, statistics, audit.
+-- Writes after staff_guard_write; see functions/53_admin.sql.
+
+-- Messages -------------------------------------------------------------------
+
+-- → the tabs: state, count (at most 1001)
+-- name: clerk_messages_tabs
+SELECT s.state, (SELECT count(*) FROM (
+       SELECT FROM messages AS m WHERE m.state = s.state LIMIT 1001) AS b)
+       AS count
+  FROM (VALUES (1, 'failed'), (2, 'expired'), (3, 'unknown'), (4, 'queued'),
+               (5, 'sending'), (6, 'sent'), (7, 'delivered')) AS s (n, state)
+ ORDER BY s.n;
+
+--   $1 state, $2 before this id or NULL, $3 count.  The cursor is message_id.
+-- name: clerk_messages
+SELECT m.id AS message_id, m.template, m.state, m.created_at, m.sent_at,
+       m.finished_at,
+       left(m.mobile, 4) || '•••' || right(m.mobile, 4) AS mobile_masked,
+       m.text, m.parts, m.reason, m.tries, m.provider, l.tracking_code,
+       m.priority > 0 AND m.resent_as IS NULL
+           AND m.state IN ('failed', 'expired', 'sent') AS can_resend
+  FROM messages AS m LEFT JOIN letters AS l ON l.id = m.letter_id
+ WHERE m.state = $1::text
+   AND m.id < coalesce($2::bigint, 9223372036854775807)
+ ORDER BY m.id DESC LIMIT $3::int;
+
+--   $1 message id → every attempt
+-- name: clerk_message_attempts
+SELECT a.kind, a.at, a.provider, a.provider_id, a.outcome, a.reason, a.cost
+  FROM message_attempts AS a WHERE a.message_id = $1::bigint ORDER BY a.id;
+
+--   $1 submission_key, $2 message id → repeated, new_id
+-- name: message_resend
+SELECT repeated, new_id FROM message_resend($1::text, $2::bigint);
+
+-- Units and books ----------------------------------------------------------------
+
+-- name: units_list
+SELECT u.id AS unit_id, u.code AS unit_code, u.name, u.due_days, u.active,
+       (SELECT count(*) FROM staff AS s
+         WHERE s.unit_id = u.id AND s.status <> 'disabled') AS staff,
+       (SELECT count(*) FROM referrals AS r
+         WHERE r.unit_id = u.id AND r.outcome IS NULL) AS open_letters
+  FROM units AS u ORDER BY u.active DESC, u.name, u.id;
+
+-- name: books_list
+SELECT b.id AS book_id, b.code AS book_code, b.name, b.active,
+       c.last AS last_number, j.year
+  FROM books AS b
+ CROSS JOIN (SELECT year FROM jalali_days WHERE day = today()) AS j
+  LEFT JOIN register_counters AS c
+    ON c.book_id = b.id AND c.jalali_year = j.year
+ ORDER BY b.id;
+
+--   $1 id or NULL, $2 code, $3 name, $4 due_days or NULL, $5 active
+-- name: unit_save
+SELECT unit_save($1::bigint, $2::text, $3::text, $4::int, $5::bool)
+       AS unit_id;
+
+--   $1 id or NULL, $2 code, $3 name, $4 active
+-- name: book_save
+SELECT book_save($1::bigint, $2::text, $3::text, $4::bool) AS book_id;
+
+-- Canned replies -----------------------------------------------------------------
+
+-- name: canned_list
+SELECT c.id AS canned_id, c.title, c.body, c.unit_id, u.name AS unit_name,
+       c.active, c.uses
+  FROM canned AS c LEFT JOIN units AS u ON u.id = c.unit_id
+ ORDER BY c.active DESC, c.title, c.id;
+
+--   $1 canned_id → one, for inserting
+-- name: canned_show
+SELECT c.id AS canned_id, c.title, c.body FROM canned AS c
+ WHERE c.id = $1::bigint AND c.active;
+
+--   $1 id or NULL, $2 title, $3 body, $4 unit id or NULL, $5 active
+-- name: canned_save
+SELECT canned_save($1::bigint, $2::text, $3::text, $4::bigint, $5::bool)
+       AS canned_id;
+
+-- Staff ---------------------------------------------------------------------------
+
+--   $1 staff (who looks)
+-- name: staff_list
+SELECT s.id AS staff_id, s.username, s.name, s.role, s.unit_id,
+       u.name AS unit_name, s.status AS staff_status, s.last_login_at,
+       (SELECT count(*) FROM letters AS l
+         WHERE l.owner_id = s.id AND l.closed_at IS NULL) AS open_letters,
+       b.name AS substitute_name, b.to_on AS substitute_until,
+       s.id = $1::bigint AS is_me
+  FROM staff AS s
+  LEFT JOIN units AS u ON u.id = s.unit_id
+  LEFT JOIN LATERAL (
+       SELECT o.name, t.to_on FROM substitutes AS t
+         JOIN staff AS o ON o.id = t.substitute_id
+        WHERE t.absent_id = s.id AND t.ended_at IS NULL
+          AND t.to_on >= today()
+        ORDER BY t.from_on LIMIT 1) AS b ON true
+ ORDER BY s.status = 'disabled', s.name, s.id;
+
+-- name: staff_colleagues
+SELECT s.id AS staff_id, s.name FROM staff AS s
+ WHERE s.status = 'active' ORDER BY s.name, s.id;
+
+--   $1 staff id → name, open_letters, open_tickets: before disabling
+-- name: staff_show
+SELECT s.id AS staff_id, s.username, s.name, s.role, s.unit_id,
+       s.status AS staff_status,
+       (SELECT count(*) FROM letters AS l
+         WHERE l.owner_id = s.id AND l.closed_at IS NULL) AS open_letters,
+       (SELECT count(*) FROM tickets AS t
+         WHERE t.owner_id = s.id AND t.status <> 'closed') AS open_tickets
+  FROM staff AS s WHERE s.id = $1::bigint;
+
+--   $1 username, $2 name, $3 role, $4 unit id or NULL, $5 token as it stands
+--   in the link (bytes), $6 hours → staff_id, expires_at
+-- name: staff_invite
+SELECT staff_id, expires_at
+  FROM staff_invite($1::text, $2::text, $3::text, $4::bigint,
+                    sha256($5::bytea), $6::int);
+
+--   $1 staff id, $2 token, $3 hours → staff_id, expires_at
+-- name: staff_reinvite
+SELECT staff_id, expires_at
+  FROM staff_reinvite($1::bigint, sha256($2::bytea), $3::int);
+
+--   $1 staff id, $2 name, $3 role, $4 unit id or NULL
+-- name: staff_save
+SELECT staff_save($1::bigint, $2::text, $3::text, $4::bigint) AS ok;
+
+-- name: staff_disable
+SELECT staff_disable($1::bigint) AS ok;
+
+-- name: staff_enable
+SELECT staff_enable($1::bigint) AS ok;
+
+--   $1 from, $2 to → letters_moved, tickets_moved
+-- name: staff_handover
+SELECT letters_moved, tickets_moved
+  FROM staff_handover($1::bigint, $2::bigint);
+
+--   $1 absent, $2 substitute, $3 from, $4 to
+-- name: substitute_set
+SELECT substitute_set($1::bigint, $2::bigint, $3::date, $4::date)
+       AS substitute_id;
+
+-- name: substitute_end
+SELECT substitute_end($1::bigint) AS ok;
+
+-- Calendar --------------------------------------------------------------------------
+
+--   $1 Jalali year
+-- name: calendar_list
+SELECT c.day, c.kind AS day_kind, c.title, s.name AS changed_by
+  FROM jalali_days AS j
+  JOIN calendar_days AS c ON c.day = j.day
+  LEFT JOIN staff AS s ON s.id = c.changed_by
+ WHERE j.year = $1::int ORDER BY c.day;
+
+-- name: calendar_year
+SELECT j.year FROM jalali_days AS j WHERE j.day = today();
+
+--   $1 day, $2 holiday|workday|none, $3 title → letters_moved
+-- name: calendar_set
+SELECT letters_moved FROM calendar_set($1::date, $2::text, $3::text);
+
+--   $1 name, $2 value
+-- name: setting_set
+SELECT setting_set($1::text, $2::int) AS ok;
+
+-- name: settings_list
+SELECT s.name, s.value FROM settings AS s ORDER BY s.name;
+
+-- A letter's deadline: $1 working days from today → day
+-- name: working_day
+SELECT add_working_days(today(), $1::int) AS day;
+
+-- After staff_guard_write.  $1 submission_key, $2 tracking code → repeated
+-- name: letter_prove_position
+SELECT repeated FROM letter_prove_position($1::text, $2::text);
+
+-- Statistics: $1 from, $2 to (dates, both included) ------------------------------------
+
+-- Times are in working days: hours would promise what nobody measures.
+-- name: statistics_totals
+SELECT count(*) AS received,
+       count(*) FILTER (WHERE l.answered_at IS NOT NULL) AS answered,
+       count(*) FILTER (WHERE l.closed_at IS NOT NULL) AS closed,
+       count(*) FILTER (WHERE l.closed_at IS NULL) AS open,
+       count(*) FILTER (WHERE l.closed_at IS NULL AND l.answered_at IS NULL
+           AND l.clock_stopped_on IS NULL AND l.due_on < today()) AS overdue,
+       count(*) FILTER (WHERE (l.answered_at AT TIME ZONE 'Asia/Tehran')::date
+           <= l.due_on) AS in_time,
+       count(*) FILTER (WHERE (l.answered_at AT TIME ZONE 'Asia/Tehran')::date
+           > l.due_on) AS late,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.first)
+           AS first_answer_days,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.first)
+           AS first_answer_days_90,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.closed) AS close_days,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.closed) AS close_days_90
+  FROM letters AS l
+  LEFT JOIN jalali_days AS c
+    ON c.day = (l.created_at AT TIME ZONE 'Asia/Tehran')::date
+  LEFT JOIN jalali_days AS f
+    ON f.day = (l.first_answer_at AT TIME ZONE 'Asia/Tehran')::date
+  LEFT JOIN jalali_days AS d
+    ON d.day = (l.closed_at AT TIME ZONE 'Asia/Tehran')::date
+ CROSS JOIN LATERAL (SELECT f.working - c.working AS first,
+                            d.working - c.working AS closed) AS w
+ WHERE l.created_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
+   AND l.created_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran';
+
+-- name: statistics_days
+SELECT j.day, coalesce(r.n, 0) AS received, coalesce(a.n, 0) AS answered
+  FROM jalali_days AS j
+  LEFT JOIN (SELECT (l.created_at AT TIME ZONE 'Asia/Tehran')::date AS day,
+                    count(*) AS n
+               FROM letters AS l
+              WHERE l.created_at
+                    >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
+                AND l.created_at
+                    < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
+              GROUP BY 1) AS r ON r.day = j.day
+  LEFT JOIN (SELECT (l.answered_at AT TIME ZONE 'Asia/Tehran')::date AS day,
+                    count(*) AS n
+               FROM letters AS l
+              WHERE l.answered_at
+                    >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
+                AND l.answered_at
+                    < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
+              GROUP BY 1) AS a ON a.day = j.day
+ WHERE j.day BETWEEN $1::date AND $2::date
+ ORDER BY j.day;
+
+-- Open letters by age, today.
+-- name: statistics_ages
+SELECT g.age, count(l.id) AS count
+  FROM (VALUES (1, 'd3', 0, 3), (2, 'd7', 4, 7), (3, 'd15', 8, 15),
+               (4, 'd30', 16, 30), (5, 'more', 31, 1000000))
+       AS g (n, age, low, high)
+  LEFT JOIN letters AS l
+    ON l.closed_at IS NULL
+   AND today() - (l.created_at AT TIME ZONE 'Asia/Tehran')::date
+       BETWEEN g.low AND g.high
+ GROUP BY g.n, g.age ORDER BY g.n;
+
+-- By unit, from the referrals made in the range.
+-- name: statistics_units
+SELECT u.name AS unit_name, count(r.id) AS referred,
+       count(r.id) FILTER (WHERE r.outcome IS NULL) AS open,
+       count(r.id) FILTER (WHERE r.outcome IS NULL AND r.due_on < today())
+           AS overdue,
+       count(r.id) FILTER (WHERE r.outcome = 'answered') AS answered,
+       count(r.id) FILTER (WHERE r.outcome = 'returned') AS returned,
+       count(r.id) FILTER (WHERE r.outcome = 'answered'
+           AND (r.closed_at AT TIME ZONE 'Asia/Tehran')::date > r.due_on)
+           AS late,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.seen) AS seen_days,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.done)
+           AS first_answer_days,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.done) AS close_days
+  FROM units AS u
+  LEFT JOIN referrals AS r
+    ON r.unit_id = u.id
+   AND r.created_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
+   AND r.created_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
+  LEFT JOIN jalali_days AS c
+    ON c.day = (r.created_at AT TIME ZONE 'Asia/Tehran')::date
+  LEFT JOIN jalali_days AS s
+    ON s.day = (r.seen_at AT TIME ZONE 'Asia/Tehran')::date
+  LEFT JOIN jalali_days AS d
+    ON d.day = (r.closed_at AT TIME ZONE 'Asia/Tehran')::date
+ CROSS JOIN LATERAL (SELECT s.working - c.working AS seen,
+       CASE WHEN r.outcome = 'answered'
+            THEN d.working - c.working END AS done) AS w
+ GROUP BY u.id, u.name ORDER BY u.name, u.id;
+
+-- Audit --------------------------------------------------------------------------------
+
+--   $1 before this id or NULL, $2 actor kind or NULL, $3 username or name or
+--   NULL, $4 action, $5 object, $6 object id, $7 from, $8 to (dates), each
+--   may be NULL, $9 count.  The cursor is line_id.
+-- name: audit_list
+SELECT a.id AS line_id, c.seq, a.at, a.actor,
+       CASE a.actor WHEN 'staff' THEN s.name
+            WHEN 'person' THEN p.first_name || ' ' || p.last_name
+            END AS actor_name,
+       f.name AS for_name, a.action, a.object, a.object_id, a.address,
+       a.details::text AS details, encode(c.hash, 'hex') AS hash
+  FROM audit AS a
+  LEFT JOIN audit_chain AS c ON c.audit_id = a.id
+  LEFT JOIN staff AS s ON a.actor = 'staff' AND s.id = a.actor_id
+  LEFT JOIN persons AS p ON a.actor = 'person' AND p.id = a.actor_id
+  LEFT JOIN staff AS f ON f.id = a.for_id
+ WHERE a.id < coalesce($1::bigint, 9223372036854775807)
+   AND ($2::text IS NULL OR a.actor = $2)
+   AND ($3::text IS NULL OR a.actor = 'staff' AND a.actor_id IN (
+        SELECT w.id FROM staff AS w
+         WHERE w.username = lower($3) OR w.name = $3))
+   AND ($4::text IS NULL OR a.action = $4)
+   AND ($5::text IS NULL OR a.object = $5)
+   AND ($6::text IS NULL OR a.object_id = $6)
+   AND ($7::date IS NULL
+        OR a.at >= $7::date::timestamp AT TIME ZONE 'Asia/Tehran')
+   AND ($8::date IS NULL
+        OR a.at < ($8::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran')
+ ORDER BY a.id DESC LIMIT $9::int;
+
+-- name: audit_head
+SELECT c.seq AS sealed, encode(c.hash, 'hex') AS head, c.at AS head_at
+  FROM audit_chain AS c ORDER BY c.seq DESC LIMIT 1;
+
+-- After staff_guard_write.  $1 what was read or exported, $2 details (JSON)
+-- name: staff_read
+SELECT staff_read($1::text, $2::jsonb) AS ok;
