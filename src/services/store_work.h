@@ -9,7 +9,9 @@
  *     if (task->op.status == CORR_OP_OK) stored = corr_spool_stored(spool);
  *
  * One task at a time: the next block is given when the last one is written,
- * which is the back pressure.  Blocks of 64 KiB are a good size.
+ * which is the back pressure, and frees the last one's task.  Blocks of
+ * 64 KiB are a good size.  A block that was not taken (UNAVAILABLE, TIMEOUT)
+ * spoils the file: what follows fails.
  */
 
 #ifndef CORR_STORE_WORK_H
@@ -64,7 +66,7 @@ void corr_spool_release(corr_spool_t *spool);
 typedef struct {
     corr_store_error_e   error;
     ngx_err_t            err;
-    size_t               n;
+    size_t               n;          /* 4096 at the most: ask again */
     unsigned char      (*hashes)[CORR_STORE_HASH];   /* live with the task */
 } corr_store_list_t;
 
@@ -74,7 +76,10 @@ corr_task_t *corr_store_scan_task(corr_store_t *store,
 
 const corr_store_list_t *corr_store_list(const corr_task_t *task);
 
-/* Removes those (copied) that still are older than `age` seconds. */
+/*
+ * Removes those (copied) that still are older than `age` seconds; n of the
+ * list is how many went.
+ */
 corr_task_t *corr_store_remove_task(corr_store_t *store,
     corr_threads_t *threads, corr_owner_t *owner,
     const corr_str_t *hashes, ngx_uint_t n, time_t age, ngx_msec_t timeout);

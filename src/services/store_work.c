@@ -1,0 +1,510 @@
+/*
+ * Files in threads of the disk pool.
+ *
+ * A spool is shared by the event loop and by one task at a time.  It stands
+ * in memory of its own and goes when the page has released it and no task
+ * holds it: a thread may be writing when the request is long gone.
+ */
+
+#include "store_work.h"
+
+
+#define CORR_STORE_PORTION    4096      /* files found in one scan */
+#define CORR_STORE_ABANDON    60000     /* milliseconds */
+
+
+typedef struct {
+    corr_spool_t            *spool;
+    corr_str_t               block;      /* or the name, when it finishes */
+    uint64_t                 offset;     /* in the file */
+    unsigned                 finish:1;
+} corr_spool_job_t;
+
+
+typedef struct {
+    corr_store_list_t        list;       /* n: found, or removed */
+    corr_store_t            *store;
+    ngx_uint_t               prefix;
+    ngx_uint_t               wanted;
+    time_t                   age;
+} corr_store_job_t;
+
+
+struct corr_spool_s {
+    corr_store_t            *store;
+    corr_threads_t          *threads;
+    corr_filetypes_t        *types;
+    corr_owner_t            *owner;
+    uint64_t                 limit;
+    uint64_t                 size;       /* given */
+    corr_task_t             *task;       /* the last one, while it exists */
+    ngx_uint_t               holders;    /* tasks, and the page */
+
+    /* the running task's */
+    corr_incoming_t         *in;
+    uint64_t                 written;
+    corr_store_error_e       error;
+    corr_file_verdict_e      verdict;
+    corr_stored_t            stored;
+    ngx_err_t                err;
+};
+
+
+static corr_task_t *corr_spool_task(corr_spool_t *spool, const char *name,
+    corr_str_t block);
+static int corr_spool_run(void *data);
+static corr_store_error_e corr_spool_work(corr_spool_job_t *job);
+static void corr_spool_wipe(void *data);
+static void corr_spool_drop(corr_spool_t *spool);
+static int corr_abandon_run(void *data);
+static void corr_abandon_wipe(void *data);
+static int corr_scan_run(void *data);
+static int corr_scan_found(void *data,
+    const unsigned char hash[CORR_STORE_HASH], uint64_t size, int64_t mtime);
+static void corr_scan_wipe(void *data);
+static int corr_remove_run(void *data);
+
+
+corr_spool_t *
+corr_spool_create(corr_store_t *store, corr_threads_t *threads,
+    corr_filetypes_t *types, corr_owner_t *owner, uint64_t limit)
+{
+    corr_spool_t  *spool;
+
+    spool = ngx_calloc(sizeof(corr_spool_t), ngx_cycle->log);
+    if (spool == NULL) {
+        return NULL;
+    }
+
+    spool->store = store;
+    spool->threads = threads;
+    spool->types = types;
+    spool->owner = owner;
+    spool->limit = limit;
+    spool->holders = 1;
+
+    return spool;
+}
+
+
+corr_task_t *
+corr_spool_write(corr_spool_t *spool, corr_str_t block, ngx_msec_t timeout)
+{
+    corr_task_t  *task;
+
+    task = corr_spool_task(spool, "file write", block);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    spool->size += block.len;
+
+    corr_task_post(task, timeout);
+
+    return task;
+}
+
+
+corr_task_t *
+corr_spool_finish(corr_spool_t *spool, corr_str_t name, ngx_msec_t timeout)
+{
+    corr_task_t       *task;
+    corr_spool_job_t  *job;
+
+    task = corr_spool_task(spool, "file place", name);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    job = task->data;
+    job->finish = 1;
+
+    corr_task_post(task, timeout);
+
+    return task;
+}
+
+
+static corr_task_t *
+corr_spool_task(corr_spool_t *spool, const char *name, corr_str_t block)
+{
+    corr_task_t       *task;
+    corr_spool_job_t  *job;
+
+    if (spool->task != NULL) {
+
+        if (spool->task->op.status == CORR_OP_PENDING
+            || spool->task->op.in_client)
+        {
+            return NULL;
+        }
+
+        /* or all blocks of a file would stay until the request ends */
+
+        corr_op_free(&spool->task->op);
+    }
+
+    task = corr_task_create(spool->threads, spool->owner, name,
+                            sizeof(corr_spool_job_t), corr_spool_run,
+                            corr_spool_wipe);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    job = task->data;
+    job->spool = spool;
+    job->offset = spool->size;
+
+    spool->task = task;
+    spool->holders++;
+
+    job->block.data = ngx_pnalloc(task->op.pool, block.len + 1);
+
+    if (job->block.data == NULL) {
+        corr_op_free(&task->op);
+        return NULL;
+    }
+
+    if (block.len) {
+        ngx_memcpy(job->block.data, block.data, block.len);
+    }
+
+    job->block.len = block.len;
+
+    return task;
+}
+
+
+/* In a thread. */
+
+static int
+corr_spool_run(void *data)
+{
+    corr_spool_t      *spool;
+    corr_spool_job_t  *job = data;
+
+    spool = job->spool;
+
+    if (spool->error == CORR_STORE_OK) {
+        spool->error = corr_spool_work(job);
+        spool->err = ngx_errno;
+    }
+
+    if (spool->error == CORR_STORE_OK) {
+        return CORR_OK;
+    }
+
+    corr_store_abandon(spool->in);
+    spool->in = NULL;
+
+    return CORR_INVALID;
+}
+
+
+static corr_store_error_e
+corr_spool_work(corr_spool_job_t *job)
+{
+    corr_spool_t        *spool;
+    corr_incoming_t     *in;
+    corr_store_error_e   error;
+
+    spool = job->spool;
+
+    /* a block that no thread took (queue full, deadline) leaves a hole */
+
+    if (job->offset != spool->written) {
+        ngx_set_errno(ECANCELED);
+        return CORR_STORE_IO;
+    }
+
+    if (spool->in == NULL) {
+        error = corr_store_create(spool->store, spool->limit, &spool->in);
+
+        if (error != CORR_STORE_OK) {
+            return error;
+        }
+    }
+
+    if (!job->finish) {
+        spool->written += job->block.len;
+        return corr_store_write(spool->in, job->block.data, job->block.len);
+    }
+
+    in = spool->in;
+    spool->in = NULL;
+
+    return corr_store_finish(in, spool->types, job->block, &spool->stored,
+                             &spool->verdict);
+}
+
+
+/* On the event loop, when the task's memory goes. */
+
+static void
+corr_spool_wipe(void *data)
+{
+    corr_spool_t      *spool;
+    corr_spool_job_t  *job = data;
+
+    spool = job->spool;
+
+    if (spool->task != NULL && spool->task->data == data) {
+        spool->task = NULL;
+    }
+
+    corr_spool_drop(spool);
+}
+
+
+void
+corr_spool_release(corr_spool_t *spool)
+{
+    if (spool != NULL) {
+        corr_spool_drop(spool);
+    }
+}
+
+
+static void
+corr_spool_drop(corr_spool_t *spool)
+{
+    corr_task_t      *task;
+    corr_threads_t   *threads;
+    corr_incoming_t  *in;
+
+    if (--spool->holders) {
+        return;
+    }
+
+    in = spool->in;
+    threads = spool->threads;
+
+    ngx_free(spool);
+
+    if (in == NULL) {
+        return;
+    }
+
+    task = NULL;
+
+    /* a worker that ends may have no threads any more */
+
+    if (!ngx_exiting && !ngx_terminate) {
+        task = corr_task_create(threads, NULL, "file abandon",
+                                sizeof(corr_incoming_t *), corr_abandon_run,
+                                corr_abandon_wipe);
+    }
+
+    if (task == NULL) {
+        corr_store_abandon(in);
+        return;
+    }
+
+    *(corr_incoming_t **) task->data = in;
+
+    corr_task_post(task, CORR_STORE_ABANDON);
+}
+
+
+static int
+corr_abandon_run(void *data)
+{
+    corr_incoming_t  **in = data;
+
+    corr_store_abandon(*in);
+    *in = NULL;
+
+    return CORR_OK;
+}
+
+
+/* The queue was full: then it is done here. */
+
+static void
+corr_abandon_wipe(void *data)
+{
+    corr_incoming_t  **in = data;
+
+    corr_store_abandon(*in);
+}
+
+
+corr_store_error_e
+corr_spool_error(const corr_spool_t *spool)
+{
+    return spool->error;
+}
+
+
+corr_file_verdict_e
+corr_spool_verdict(const corr_spool_t *spool)
+{
+    return spool->verdict;
+}
+
+
+const corr_stored_t *
+corr_spool_stored(const corr_spool_t *spool)
+{
+    return &spool->stored;
+}
+
+
+uint64_t
+corr_spool_size(const corr_spool_t *spool)
+{
+    return spool->size;
+}
+
+
+ngx_err_t
+corr_spool_errno(const corr_spool_t *spool)
+{
+    return spool->err;
+}
+
+
+/* The collector's portions. */
+
+corr_task_t *
+corr_store_scan_task(corr_store_t *store, corr_threads_t *threads,
+    corr_owner_t *owner, ngx_uint_t prefix, time_t age, ngx_msec_t timeout)
+{
+    corr_task_t       *task;
+    corr_store_job_t  *job;
+
+    task = corr_task_create(threads, owner, "store scan",
+                            sizeof(corr_store_job_t), corr_scan_run,
+                            corr_scan_wipe);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    job = task->data;
+    job->store = store;
+    job->prefix = prefix;
+    job->age = age;
+
+    corr_task_post(task, timeout);
+
+    return task;
+}
+
+
+const corr_store_list_t *
+corr_store_list(const corr_task_t *task)
+{
+    corr_store_job_t  *job = task->data;
+
+    return &job->list;
+}
+
+
+static int
+corr_scan_run(void *data)
+{
+    corr_store_job_t  *job = data;
+
+    job->list.error = corr_store_scan(job->store, (unsigned) job->prefix,
+                                      job->age, corr_scan_found, job);
+    job->list.err = ngx_errno;
+
+    return job->list.error == CORR_STORE_OK ? CORR_OK : CORR_INVALID;
+}
+
+
+static int
+corr_scan_found(void *data, const unsigned char hash[CORR_STORE_HASH],
+    uint64_t size, int64_t mtime)
+{
+    corr_store_job_t   *job = data;
+    corr_store_list_t  *list;
+
+    list = &job->list;
+
+    if (list->hashes == NULL) {
+        list->hashes = malloc(CORR_STORE_PORTION * CORR_STORE_HASH);
+
+        if (list->hashes == NULL) {
+            return 1;
+        }
+    }
+
+    ngx_memcpy(list->hashes[list->n++], hash, CORR_STORE_HASH);
+
+    return list->n == CORR_STORE_PORTION;
+}
+
+
+static void
+corr_scan_wipe(void *data)
+{
+    corr_store_job_t  *job = data;
+
+    free(job->list.hashes);
+}
+
+
+corr_task_t *
+corr_store_remove_task(corr_store_t *store, corr_threads_t *threads,
+    corr_owner_t *owner, const corr_str_t *hashes, ngx_uint_t n, time_t age,
+    ngx_msec_t timeout)
+{
+    ngx_uint_t         i;
+    corr_task_t       *task;
+    corr_store_job_t  *job;
+
+    task = corr_task_create(threads, owner, "store remove",
+                            sizeof(corr_store_job_t), corr_remove_run, NULL);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    job = task->data;
+    job->store = store;
+    job->age = age;
+    job->wanted = n;
+
+    job->list.hashes = ngx_pcalloc(task->op.pool, n * CORR_STORE_HASH + 1);
+
+    if (job->list.hashes == NULL) {
+        corr_op_free(&task->op);
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (hashes[i].len == CORR_STORE_HASH) {
+            ngx_memcpy(job->list.hashes[i], hashes[i].data, CORR_STORE_HASH);
+        }
+    }
+
+    corr_task_post(task, timeout);
+
+    return task;
+}
+
+
+static int
+corr_remove_run(void *data)
+{
+    ngx_uint_t           i;
+    corr_store_job_t    *job = data;
+    corr_store_error_e   error;
+
+    for (i = 0; i < job->wanted; i++) {
+        error = corr_store_remove(job->store,
+                                  corr_make_str(job->list.hashes[i],
+                                                CORR_STORE_HASH),
+                                  job->age);
+
+        if (error == CORR_STORE_OK) {
+            job->list.n++;
+
+        } else if (error != CORR_STORE_ABSENT) {
+            job->list.error = error;
+            job->list.err = ngx_errno;
+        }
+    }
+
+    return job->list.error == CORR_STORE_OK ? CORR_OK : CORR_INVALID;
+}
