@@ -1,0 +1,45 @@
+# Fuzzing of src/lib with clang's libFuzzer: every t/fuzz/NAME_fuzz.c is a
+# target, t/fuzz/corpus/NAME its seeds.  What libFuzzer finds new goes to
+# $(BUILD)/fuzz/NAME.corpus, what fails to $(BUILD)/fuzz/NAME-*.
+#
+#   make fuzz-short                 about 5 seconds of each: part of the tests
+#   make fuzz FUZZ_SECONDS=3600     an hour of each
+
+BUILD ?= build
+
+FUZZ = $(BUILD)/fuzz
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+
+FUZZ_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wshadow \
+    -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -Isrc/lib -It/unit -It/fuzz -MMD -MP
+
+FUZZ_OBJECTS = $(patsubst src/lib/%.c,$(FUZZ)/lib/%.o,$(wildcard src/lib/*.c))
+FUZZ_NAMES = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
+FUZZ_PROGRAMS = $(FUZZ_NAMES:%=$(FUZZ)/%_fuzz)
+
+.PHONY: fuzz fuzz-short fuzz-build
+
+fuzz: fuzz-build
+	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_NAMES)
+
+fuzz-short: fuzz-build
+	@t/fuzz/run $(FUZZ) 5 $(FUZZ_NAMES)
+
+fuzz-build: $(FUZZ_PROGRAMS)
+
+$(FUZZ)/lib/%.o: src/lib/%.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ)/lib.a: $(FUZZ_OBJECTS)
+	@rm -f $@
+	@ar rc $@ $^
+
+$(FUZZ)/%_fuzz: t/fuzz/%_fuzz.c $(FUZZ)/lib.a
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ)/lib.a \
+	    -lyajl -lm
+
+-include $(wildcard $(FUZZ)/*.d $(FUZZ)/lib/*.d)
