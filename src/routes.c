@@ -25,6 +25,56 @@ const corr_route_t  corr_citizen_routes[] = {
 
     corr_get("/", CORR_ANYONE, corr_home_steps),
 
+    /* sign-up */
+
+    corr_get("/signup", CORR_ANYONE, corr_signup_steps),
+    corr_post("/signup", CORR_ANYONE, corr_signup_request_steps,
+              corr_signup_steps),
+    corr_get("/signup/code", CORR_ANYONE, corr_signup_code_steps),
+    corr_post("/signup/code", CORR_ANYONE, corr_signup_verify_steps,
+              corr_signup_code_steps),
+    corr_post("/signup/code/resend", CORR_ANYONE, corr_signup_resend_steps,
+              corr_signup_code_steps),
+
+    /* log-in, recovery */
+
+    corr_get("/login", CORR_ANYONE, corr_login_steps),
+    corr_post("/login", CORR_ANYONE, corr_login_try_steps, corr_login_steps),
+    corr_get("/login/code", CORR_ANYONE, corr_login_code_steps),
+    corr_post("/login/code", CORR_ANYONE, corr_login_code_check_steps,
+              corr_login_code_steps),
+    corr_get("/login/code/mobile", CORR_ANYONE, corr_login_mobile_steps),
+    corr_post("/login/code/mobile", CORR_ANYONE,
+              corr_login_mobile_check_steps, corr_login_mobile_steps),
+    corr_get("/login/code/verify", CORR_ANYONE, corr_login_verify_steps),
+    corr_post("/login/code/verify", CORR_ANYONE,
+              corr_login_verify_check_steps, corr_login_verify_steps),
+    corr_post("/login/code/resend", CORR_ANYONE, corr_login_resend_steps,
+              corr_login_verify_steps),
+    corr_get("/recover", CORR_ANYONE, corr_recover_steps),
+    corr_post("/recover", CORR_ANYONE, corr_recover_check_steps,
+              corr_recover_steps),
+    corr_get("/recover/code", CORR_ANYONE, corr_recover_code_steps),
+    corr_post("/recover/code", CORR_ANYONE, corr_recover_verify_steps,
+              corr_recover_code_steps),
+    corr_post("/recover/code/resend", CORR_ANYONE,
+              corr_recover_resend_steps, corr_recover_code_steps),
+    corr_get("/recover/password", CORR_ANYONE, corr_recover_password_steps),
+    corr_post("/recover/password", CORR_ANYONE,
+              corr_recover_password_set_steps, corr_recover_password_steps),
+    corr_post("/logout", CORR_PERSON, corr_logout_steps, NULL),
+
+    /* identity, password */
+
+    corr_get("/desk/identity", CORR_PERSON, corr_identity_steps),
+    corr_post("/desk/identity/mobile", CORR_PERSON,
+              corr_identity_mobile_steps, corr_identity_steps),
+    corr_post("/desk/identity/registry", CORR_PERSON,
+              corr_identity_registry_steps, corr_identity_steps),
+    corr_get("/desk/password", CORR_PERSON, corr_password_steps),
+    corr_post("/desk/password", CORR_PERSON, corr_password_change_steps,
+              corr_password_steps),
+
     corr_end
 };
 

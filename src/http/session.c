@@ -561,18 +561,39 @@ corr_session_cookie(corr_page_t *p)
 }
 
 
-/*
- * The token of a cookie, if it has the form of one.  Under TLS only the
- * __Host- name counts: a neighbour host cannot have planted that.
- */
+/* The token of a cookie, if it has the form of one. */
 
 static corr_str_t
 corr_session_token(corr_page_t *p, const char *cookie)
 {
-    u_char             bytes[40];
-    size_t             len;
+    u_char       bytes[40];
+    size_t       len;
+    corr_str_t   token, none = corr_null_str;
+
+    token = corr_session_cookie_value(p, cookie);
+
+    if (token.len == 0
+        || corr_base64url_decode(token, bytes, sizeof(bytes), &len)
+           != CORR_OK
+        || len != 32)
+    {
+        return none;
+    }
+
+    return token;
+}
+
+
+/*
+ * Under TLS only the __Host- name counts: a neighbour host cannot have
+ * planted that.
+ */
+
+corr_str_t
+corr_session_cookie_value(corr_page_t *p, const char *cookie)
+{
     ngx_uint_t         i, n;
-    corr_str_t         headers[CORR_COOKIES_MAX], token;
+    corr_str_t         headers[CORR_COOKIES_MAX], value;
     corr_str_t         none = corr_null_str;
     ngx_list_part_t   *part;
     ngx_table_elt_t   *header;
@@ -596,16 +617,13 @@ corr_session_token(corr_page_t *p, const char *cookie)
     }
 
     if (corr_cookie_find(headers, n, corr_reply_cookie_name(p, cookie),
-                         &token)
-        != CORR_OK
-        || corr_base64url_decode(token, bytes, sizeof(bytes), &len)
-           != CORR_OK
-        || len != 32)
+                         &value)
+        != CORR_OK)
     {
         return none;
     }
 
-    return token;
+    return value;
 }
 
 

@@ -48,6 +48,9 @@ ngx_int_t corr_session_list(corr_page_t *p, ngx_array_t **list,
 ngx_int_t corr_session_end_other(corr_page_t *p,
     const corr_session_info_t *info, corr_step_pt then);
 
+/* The value of a cookie of ours by its bare name; empty when not there. */
+corr_str_t corr_session_cookie_value(corr_page_t *p, const char *cookie);
+
 /* The token of the forms of this page, and its check (constant time). */
 ngx_int_t corr_csrf_prepare(corr_page_t *p);
 ngx_int_t corr_csrf_check(corr_page_t *p);

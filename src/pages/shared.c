@@ -1,7 +1,13 @@
 #include "shared.h"
 
+#include "../lib/encode.h"
 #include "../lib/ids.h"
 #include "../lib/jalali.h"
+
+
+#define CORR_CARRY_MAX       128         /* bytes of the text */
+#define CORR_CARRY_LIFE      600         /* seconds */
+#define CORR_CARRY_COOKIE    "correspondence-carry"
 
 
 const corr_rule_t  corr_code_rules[] = {
@@ -247,4 +253,89 @@ corr_code_refused(corr_page_t *p, corr_rows_t *rows)
     corr_form_error(p, "code", left > 0 ? CORR_MSG_CODE_WRONG
                                         : CORR_MSG_CODE_WRONG_LAST,
                     values);
+}
+
+
+/* "TIME TEXT", so that an old cookie says nothing. */
+
+ngx_int_t
+corr_carry_set(corr_page_t *p, corr_str_t text)
+{
+    size_t       len;
+    u_char      *value, *last;
+    u_char       plain[CORR_CARRY_MAX + NGX_TIME_T_LEN + 1];
+    u_char       sealed[sizeof(plain) + CORR_SECRETS_OVERHEAD];
+
+    if (text.len > CORR_CARRY_MAX) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(plain, "%T %*s", ngx_time(), text.len, text.data);
+
+    len = corr_secrets_encrypt(p->settings->secrets, CORR_KEY_FLOW,
+                               p->browser,
+                               corr_make_str(plain, last - plain), sealed);
+
+    value = ngx_pnalloc(p->pool, corr_base64url_len(len));
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = corr_base64url_encode(value, corr_make_str(sealed, len));
+
+    return corr_reply_cookie(p, CORR_CARRY_COOKIE,
+                             corr_make_str(value, last - value),
+                             CORR_CARRY_LIFE);
+}
+
+
+corr_str_t
+corr_carry_get(corr_page_t *p)
+{
+    size_t       len;
+    u_char      *sp, *plain;
+    u_char       sealed[CORR_CARRY_MAX + NGX_TIME_T_LEN + 1
+                        + CORR_SECRETS_OVERHEAD];
+    time_t       made;
+    corr_str_t   value, none = corr_null_str;
+
+    plain = ngx_pnalloc(p->pool, sizeof(sealed));
+    if (plain == NULL) {
+        return none;
+    }
+
+    value = corr_session_cookie_value(p, CORR_CARRY_COOKIE);
+
+    if (value.len == 0
+        || corr_base64url_decode(value, sealed, sizeof(sealed), &len)
+           != CORR_OK
+        || corr_secrets_decrypt(p->settings->secrets, CORR_KEY_FLOW,
+                                p->browser, corr_make_str(sealed, len),
+                                plain, &len)
+           != CORR_OK)
+    {
+        return none;
+    }
+
+    sp = ngx_strlchr(plain, plain + len, ' ');
+    if (sp == NULL) {
+        return none;
+    }
+
+    made = ngx_atotm(plain, sp - plain);
+
+    if (made == (time_t) NGX_ERROR || ngx_time() - made > CORR_CARRY_LIFE) {
+        return none;
+    }
+
+    return corr_make_str(sp + 1, plain + len - sp - 1);
+}
+
+
+void
+corr_carry_clear(corr_page_t *p)
+{
+    corr_str_t  none = corr_null_str;
+
+    (void) corr_reply_cookie(p, CORR_CARRY_COOKIE, none, 0);
 }

@@ -70,4 +70,23 @@ void corr_code_refused(corr_page_t *p, corr_rows_t *rows);
 extern const corr_rule_t  corr_code_rules[];
 
 
+/*
+ * new_password: NGX_OK, or an error at the field.  words: what everybody who
+ * knows the person would try.
+ */
+ngx_int_t corr_new_password_check(corr_page_t *p, const corr_str_t *words,
+    size_t nwords);
+
+extern const corr_rule_t  corr_new_password_rules[];
+
+
+/*
+ * A text that one page of somebody who is not logged in hands to the next:
+ * encrypted in a cookie, bound to the browser, good for ten minutes.
+ */
+ngx_int_t corr_carry_set(corr_page_t *p, corr_str_t text);
+corr_str_t corr_carry_get(corr_page_t *p);      /* empty: there is none */
+void corr_carry_clear(corr_page_t *p);
+
+
 #endif /* CORR_PAGES_SHARED_H */

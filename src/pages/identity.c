@@ -1,0 +1,237 @@
+/*
+ * Identity in levels: does the mobile belong to the national code
+ * (Shahkar), and who is it (the civil registry).
+ *
+ * A gateway has three answers.  Yes raises the level, no says what to do,
+ * unknown keeps the step pending: it is asked again in the background and
+ * an SMS tells when it is through.
+ */
+
+#include "shared.h"
+
+#include "../services/gateway.h"
+#include "../services/identity_job.h"
+
+
+#define CORR_IDENTITY_ASKS_A_DAY   10
+
+
+typedef struct {
+    const char              *step;         /* "mobile", "registry" */
+    corr_identity_op_t      *check;
+    int64_t                  birth_date;
+    ngx_uint_t               has_birth_date;
+} corr_identity_page_t;
+
+
+static ngx_int_t corr_identity_find(corr_page_t *p);
+static ngx_int_t corr_identity_show(corr_page_t *p);
+static ngx_int_t corr_identity_mobile(corr_page_t *p);
+static ngx_int_t corr_identity_registry(corr_page_t *p);
+static ngx_int_t corr_identity_ask(corr_page_t *p, const char *step);
+static ngx_int_t corr_identity_asked(corr_page_t *p);
+static ngx_int_t corr_identity_wait(corr_page_t *p, corr_rows_t *rows);
+static ngx_int_t corr_identity_check_step(corr_page_t *p,
+    corr_rows_t *rows);
+static ngx_int_t corr_identity_checked(corr_page_t *p);
+
+
+static const corr_rule_t  corr_identity_rules[] = {
+    CORR_BIRTH_RULES,
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
+
+const corr_step_pt  corr_identity_steps[] = {
+    corr_identity_find,
+    NULL
+};
+
+
+const corr_step_pt  corr_identity_mobile_steps[] = {
+    corr_identity_mobile,
+    NULL
+};
+
+
+const corr_step_pt  corr_identity_registry_steps[] = {
+    corr_identity_registry,
+    NULL
+};
+
+
+static ngx_int_t
+corr_identity_find(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_READ);
+    corr_db_add(p, CORR_SQL_PERSON_SHOW, corr_pg_int(p->session.id));
+
+    return corr_db_send(p, corr_identity_show);
+}
+
+
+static ngx_int_t
+corr_identity_show(corr_page_t *p)
+{
+    ngx_uint_t    shut;
+    corr_rows_t  *rows;
+
+    rows = corr_db_rows(p, 0);
+
+    corr_view_row(p->view, rows, 0);
+    corr_view_text(p->view, "mobile_masked",
+                   corr_page_mask(p, corr_rows_text(rows, 0, "mobile")));
+
+    shut = (corr_gateway_count(p->worker->gateways, CORR_GATEWAY_SHAHKAR)
+            == 0 && !p->settings->shahkar_missing_skips)
+           || (corr_gateway_count(p->worker->gateways,
+                                  CORR_GATEWAY_REGISTRY)
+               == 0 && !p->settings->registry_missing_skips);
+
+    corr_view_flag(p->view, "form_shut", shut && p->session.level < 3);
+
+    corr_form_view(p, corr_identity_rules);
+
+    return corr_reply_page(p, CORR_TPL_IDENTITY);
+}
+
+
+static ngx_int_t
+corr_identity_mobile(corr_page_t *p)
+{
+    return corr_identity_ask(p, "mobile");
+}
+
+
+/* With a birth date when the registry refused the one of the sign-up. */
+
+static ngx_int_t
+corr_identity_registry(corr_page_t *p)
+{
+    corr_identity_page_t  *ctx;
+
+    ctx = corr_page_data(p, sizeof(corr_identity_page_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (corr_form_raw(p, "birth_year").len == 0
+        && corr_form_raw(p, "birth_day").len == 0)
+    {
+        return corr_identity_ask(p, "registry");
+    }
+
+    if (corr_form_check(p, corr_identity_rules) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (corr_page_birth_date(p, &ctx->birth_date) != NGX_OK) {
+        return corr_flow_again(p, 422);
+    }
+
+    ctx->has_birth_date = 1;
+
+    return corr_identity_ask(p, "registry");
+}
+
+
+static ngx_int_t
+corr_identity_ask(corr_page_t *p, const char *step)
+{
+    corr_identity_page_t  *ctx;
+
+    ctx = corr_page_data(p, sizeof(corr_identity_page_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->step = step;
+
+    corr_db_begin(p, CORR_WRITE_ONCE);
+
+    if (ctx->has_birth_date) {
+        corr_db_add(p, CORR_SQL_BIRTH_DATE_SET,
+                    corr_pg_text(corr_page_date(p, ctx->birth_date)));
+    }
+
+    corr_db_add(p, CORR_SQL_IDENTITY_ASK, corr_pg_text(corr_cstr(step)),
+                corr_pg_int(CORR_IDENTITY_ASKS_A_DAY));
+
+    return corr_db_send(p, corr_identity_asked);
+}
+
+
+static ngx_int_t
+corr_identity_asked(corr_page_t *p)
+{
+    corr_str_t             verdict;
+    corr_rows_t           *rows;
+    corr_identity_page_t  *ctx = p->data;
+
+    rows = corr_db_rows(p, ctx->has_birth_date ? 1 : 0);
+    verdict = corr_rows_text(rows, 0, "verdict");
+
+    if (corr_str_is(verdict, "ask")) {
+        return corr_identity_check_step(p, rows);
+    }
+
+    if (corr_str_is(verdict, "wait")) {
+        return corr_identity_wait(p, rows);
+    }
+
+    /* done already, or the other step comes first: the page shows it */
+
+    return corr_reply_redirect(p, "/desk/identity");
+}
+
+
+static ngx_int_t
+corr_identity_wait(corr_page_t *p, corr_rows_t *rows)
+{
+    corr_view_t  *values;
+
+    values = corr_view_create(&p->alloc);
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    corr_view_int(values, "seconds", corr_rows_int(rows, 0, "wait"));
+    corr_form_error(p, "", CORR_MSG_IDENTITY_WAIT, values);
+
+    return corr_flow_again(p, 429);
+}
+
+
+static ngx_int_t
+corr_identity_check_step(corr_page_t *p, corr_rows_t *rows)
+{
+    corr_identity_ask_t    ask;
+    corr_identity_page_t  *ctx = p->data;
+
+    ngx_memzero(&ask, sizeof(ask));
+
+    ask.person = p->session.id;
+    ask.step = corr_cstr(ctx->step);
+    ask.national_code = corr_rows_text(rows, 0, "national_code");
+    ask.mobile = corr_rows_text(rows, 0, "mobile");
+    ask.birth_date = corr_rows_int(rows, 0, "birth_date");
+    ask.address = corr_page_address(p);
+
+    ctx->check = corr_identity_check(p->worker->identity, &p->owner, &ask);
+    if (ctx->check == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_identity_checked);
+}
+
+
+/* Whatever the answer, the page tells: it reads the steps anew. */
+
+static ngx_int_t
+corr_identity_checked(corr_page_t *p)
+{
+    corr_relay_wake(p->worker->relay);
+
+    return corr_reply_redirect(p, "/desk/identity");
+}
