@@ -26,7 +26,7 @@ typedef struct {
 struct corr_db_s {
     corr_page_t             *page;
     ngx_uint_t               flags;
-    ngx_uint_t               guarded;      /* calls of the guard: 0 or 1 */
+    ngx_uint_t               guarded;      /* calls of the guard: 0 to 2 */
     ngx_uint_t               ncalls;
     corr_db_call_t           calls[CORR_PG_STATEMENTS_MAX];
     corr_pg_op_t            *op;
@@ -40,6 +40,7 @@ struct corr_db_s {
 
 
 static void corr_db_guard(corr_page_t *p);
+static void corr_db_guard_write(corr_page_t *p);
 static corr_str_t corr_db_roles(corr_page_t *p);
 static void corr_db_start(corr_page_t *p);
 static ngx_int_t corr_db_ended(corr_page_t *p);
@@ -79,11 +80,32 @@ corr_db_begin(corr_page_t *p, ngx_uint_t flags)
 
 /*
  * Reads: a plain row that is checked when it comes back.  Writes: a
- * function that raises, so that the rest of the transaction never runs.
+ * function that raises, so that the rest of the transaction never runs; a
+ * page that writes and shows (a clerk opening a letter) has both.
  */
 
 static void
 corr_db_guard(corr_page_t *p)
+{
+    ngx_uint_t  write;
+
+    write = p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE);
+
+    if (write) {
+        corr_db_guard_write(p);
+    }
+
+    if (!write || p->route->method == CORR_GET) {
+        corr_db_add(p, p->session.who == CORR_A_PERSON
+                       ? CORR_SQL_PERSON_GUARD : CORR_SQL_STAFF_GUARD,
+                    corr_pg_int(p->session.id),
+                    corr_pg_int(p->session.epoch));
+    }
+}
+
+
+static void
+corr_db_guard_write(corr_page_t *p)
 {
     ngx_uint_t  level;
     corr_str_t  address;
@@ -92,26 +114,13 @@ corr_db_guard(corr_page_t *p)
 
     if (p->session.who == CORR_A_PERSON) {
 
-        if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
-            corr_db_add(p, CORR_SQL_PERSON_GUARD,
-                        corr_pg_int(p->session.id),
-                        corr_pg_int(p->session.epoch));
-            return;
-        }
-
         level = (p->route->who & CORR_LEVEL3) ? 3
                 : (p->route->who & CORR_LEVEL2) ? 2 : 1;
 
-        corr_db_add(p, CORR_SQL_PERSON_GUARD_WRITE, corr_pg_int(p->session.id),
+        corr_db_add(p, CORR_SQL_PERSON_GUARD_WRITE,
+                    corr_pg_int(p->session.id),
                     corr_pg_int(p->session.epoch), corr_pg_int(level),
                     corr_pg_text(address));
-        return;
-    }
-
-    if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
-        corr_db_add(p, CORR_SQL_STAFF_GUARD,
-                    corr_pg_int(p->session.id),
-                    corr_pg_int(p->session.epoch));
         return;
     }
 
@@ -381,11 +390,13 @@ corr_db_check_guard(corr_page_t *p)
     corr_rows_t  *rows;
     ngx_uint_t    who;
 
-    if (p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
+    if ((p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))
+        && p->route->method != CORR_GET)
+    {
         return NGX_OK;
     }
 
-    rows = corr_pg_rows(p->db->op, 0);
+    rows = corr_pg_rows(p->db->op, p->db->guarded - 1);
 
     if (rows == NULL || rows->nrows != 1) {
         p->session.who = CORR_NOBODY;
