@@ -63,7 +63,7 @@ void corr_captcha_key(corr_str_t id, unsigned char key[CORR_CAPTCHA_KEY]);
 int corr_captcha_right(const corr_captcha_t *captcha, corr_str_t id,
     corr_str_t answer);
 
-/* The digits in ASCII (for tests and CAPTCHA=off tools). */
+/* The digits in ASCII, 1 to 9; returns how many.  For tests. */
 size_t corr_captcha_digits(const corr_captcha_t *captcha, corr_str_t id,
     unsigned char digits[CORR_CAPTCHA_MAX]);
 
