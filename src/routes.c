@@ -81,5 +81,15 @@ const corr_route_t  corr_citizen_routes[] = {
 
 const corr_route_t  corr_clerk_routes[] = {
 
+    /* log-in */
+
+    corr_get("/login", CORR_ANYONE, corr_clerk_login_steps),
+    corr_post("/login", CORR_ANYONE, corr_clerk_login_try_steps,
+              corr_clerk_login_steps),
+    corr_get("/login/totp", CORR_HALF, corr_clerk_totp_steps),
+    corr_post("/login/totp", CORR_HALF, corr_clerk_totp_try_steps,
+              corr_clerk_totp_steps),
+    corr_post("/logout", CORR_STAFF, corr_clerk_logout_steps, NULL),
+
     corr_end
 };

@@ -22,7 +22,7 @@
 #include "../lib/value.h"
 
 
-#define CORR_PG_STATEMENTS_MAX   12      /* in one operation */
+#define CORR_PG_STATEMENTS_MAX   20      /* in one operation */
 
 
 typedef struct {

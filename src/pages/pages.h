@@ -49,5 +49,12 @@ extern const corr_step_pt  corr_identity_registry_steps[];
 extern const corr_step_pt  corr_password_steps[];
 extern const corr_step_pt  corr_password_change_steps[];
 
+/* clerk_login.c */
+extern const corr_step_pt  corr_clerk_login_steps[];
+extern const corr_step_pt  corr_clerk_login_try_steps[];
+extern const corr_step_pt  corr_clerk_totp_steps[];
+extern const corr_step_pt  corr_clerk_totp_try_steps[];
+extern const corr_step_pt  corr_clerk_logout_steps[];
+
 
 #endif /* CORR_PAGES_H */

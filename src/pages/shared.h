@@ -80,6 +80,10 @@ ngx_int_t corr_new_password_check(corr_page_t *p, const corr_str_t *words,
 extern const corr_rule_t  corr_new_password_rules[];
 
 
+/* clerk_login.c: the code of an authenticator typed in `code`. */
+ngx_uint_t corr_totp_typed(corr_page_t *p, corr_rows_t *rows, int64_t *step);
+
+
 /*
  * A text that one page of somebody who is not logged in hands to the next:
  * encrypted in a cookie, bound to the browser, good for ten minutes.
