@@ -261,9 +261,11 @@ corr_pg_is_up(corr_pg_conn_t *c)
 void
 corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
 {
-    corr_pg_t  *pg;
+    corr_pg_t   *pg;
+    ngx_msec_t   delay;
 
     pg = c->pg;
+    delay = 0;
 
     if (was == CORR_PG_UP) {
         pg->up--;
@@ -287,11 +289,22 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
 
     pg->host = c->host;
 
-    if (ngx_current_msec - c->since < CORR_PG_SHORT_LIFE) {
-        corr_pg_later(pg, corr_pg_backoff(pg));
+    if (ngx_current_msec - c->since >= CORR_PG_SHORT_LIFE) {
+        corr_retry_reset(&pg->again);
+
+    } else if (!pg->retry.timer_set) {
+        delay = corr_pg_backoff(pg);
+        corr_pg_later(pg, delay);
     }
 
     corr_pg_complain(pg, c->host, "lost", text);
+
+    if (pg->up == 0 && delay > CORR_RETRY_PATIENCE) {
+        pg->failing = 1;
+        corr_pg_give_up(pg);
+        return;
+    }
+
     corr_pg_grow(pg);
 }
 

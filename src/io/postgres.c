@@ -811,25 +811,27 @@ corr_pg_timeout(ngx_event_t *ev)
 static void
 corr_pg_close_error(corr_pg_conn_t *c)
 {
-    size_t   len;
-    u_char  *p, text[512];
+    size_t       len;
+    u_char       text[512];
+    const char  *message, *why;
 
-    len = ngx_strlen(PQerrorMessage(c->db));
+    message = PQerrorMessage(c->db);
+
+    /* "connection to server at …, port … failed: ": the log says where */
+
+    why = strstr(message, " failed: ");
+
+    if (why != NULL && c->state == CORR_PG_CONNECTING) {
+        message = why + sizeof(" failed: ") - 1;
+    }
+
+    /* the first line; libpq goes on with what it guesses */
+
+    len = strcspn(message, "\r\n");
     len = ngx_min(len, sizeof(text) - 1);
 
-    ngx_memcpy(text, PQerrorMessage(c->db), len);
-
-    while (len && (text[len - 1] == '\n' || text[len - 1] == ' ')) {
-        len--;
-    }
-
+    ngx_memcpy(text, message, len);
     text[len] = '\0';
-
-    for (p = text; *p; p++) {
-        if (*p < ' ') {
-            *p = ' ';
-        }
-    }
 
     corr_pg_conn_close(c, len ? (char *) text : "connection closed");
 }

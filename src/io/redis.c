@@ -944,9 +944,13 @@ corr_redis_fail(corr_redis_t *redis, const char *reason)
 
     if (was == CORR_REDIS_UP) {
 
-        if (ngx_current_msec - redis->since < CORR_REDIS_SHORT_LIFE) {
+        if (ngx_current_msec - redis->since >= CORR_REDIS_SHORT_LIFE) {
+            corr_retry_reset(&redis->again);
+
+        } else {
             delay = corr_retry_delay(&redis->again,
                                      redis->conf->connect_timeout);
+            redis->failing = (delay > CORR_RETRY_PATIENCE);
         }
 
     } else if (++redis->tried >= n) {

@@ -31,6 +31,13 @@ corr_retry_delay(corr_retry_t *retry, ngx_msec_t calm)
 }
 
 
+void
+corr_retry_reset(corr_retry_t *retry)
+{
+    retry->attempts = 0;
+}
+
+
 ngx_uint_t
 corr_complaint_level(corr_complaint_t *last, const char *text)
 {

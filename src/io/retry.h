@@ -25,6 +25,17 @@ typedef struct {
 ngx_msec_t corr_retry_delay(corr_retry_t *retry, ngx_msec_t calm);
 
 
+/* What was connected proved good: the next failure is a first one. */
+void corr_retry_reset(corr_retry_t *retry);
+
+
+/*
+ * A delay that is worth waiting for: until a longer one is over whoever
+ * asks is refused.
+ */
+#define CORR_RETRY_PATIENCE  200
+
+
 /* What was logged last about one address; all zero at first. */
 
 typedef struct {
