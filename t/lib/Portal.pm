@@ -84,7 +84,7 @@ sub new {
     my ($class, %o) = @_;
     my ($uid, $gid) = Instance::unprivileged();
     my $dir = tempdir('corr-t-XXXXXX', DIR => '/tmp');
-    my $asan = $ENV{CORR_ASAN} ? "$top/build/asan" : undef;
+    my $asan = ($ENV{CORR_ASAN} // 0) ne '0' ? "$top/build/asan" : undef;
 
     my $i = Instance->new(
         top => $top, dir => $dir, uid => $uid, gid => $gid,
