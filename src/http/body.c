@@ -618,6 +618,8 @@ corr_body_placed(corr_page_t *p)
 
     *upload = body->upload;
     upload->size = stored->size;
+    upload->width = stored->type.width;
+    upload->height = stored->type.height;
     upload->media_type = corr_cstr(stored->type.media_type);
     upload->hash = corr_str_dup(&p->alloc,
                                 corr_make_str(stored->hash,

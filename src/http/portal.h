@@ -34,6 +34,8 @@ typedef struct corr_route_s      corr_route_t;
 typedef struct corr_db_s         corr_db_t;
 typedef struct corr_body_s       corr_body_t;
 typedef struct corr_session_work_s  corr_session_work_t;
+typedef struct corr_captcha_work_s  corr_captcha_work_t;
+typedef struct corr_throttle_work_s  corr_throttle_work_t;
 
 
 /*
@@ -150,6 +152,8 @@ typedef struct {
     corr_str_t               hash;        /* SHA-256, hex */
     corr_str_t               media_type;
     uint64_t                 size;
+    uint32_t                 width;       /* pixels; 0: no picture */
+    uint32_t                 height;
 } corr_upload_t;
 
 
@@ -181,6 +185,8 @@ struct corr_page_s {
     corr_str_t               csrf;        /* the token this page expects */
     corr_session_t           session;
     corr_session_work_t     *session_work;
+    corr_captcha_work_t     *captcha_work;
+    corr_throttle_work_t    *throttle_work;
     corr_view_t             *view;
     corr_db_t               *db;
     corr_body_t             *body;
@@ -195,6 +201,7 @@ struct corr_page_s {
                                              whoever is still there */
     unsigned                 failed_form:1;
     unsigned                 again:1;     /* shows the form again */
+    unsigned                 captcha_due:1;  /* see http/captcha.h */
 };
 
 

@@ -1,0 +1,254 @@
+/*
+ * In Redis: "captcha:ID" while an id may be answered, "faults:ADDRESS" the
+ * number of faults of an address since an hour before the last one.
+ */
+
+#include "captcha.h"
+#include "flow.h"
+#include "form.h"
+#include "reply.h"
+#include "throttle.h"
+
+#include "../lib/digits.h"
+#include "../services/captcha.h"
+
+
+#define CORR_CAPTCHA_FAULTS   "3600"     /* seconds they are remembered */
+
+
+struct corr_captcha_work_s {
+    corr_redis_op_t         *op;
+    corr_str_t               id;
+    corr_step_pt             then;
+};
+
+
+static ngx_int_t corr_captcha_answered(corr_page_t *p);
+static ngx_int_t corr_captcha_counted(corr_page_t *p);
+static ngx_int_t corr_captcha_refuse(corr_page_t *p, ngx_uint_t message,
+    corr_step_pt then);
+static corr_captcha_work_t *corr_captcha_work(corr_page_t *p);
+static corr_str_t corr_captcha_name(corr_page_t *p, corr_str_t id);
+
+
+ngx_uint_t
+corr_captcha_new_wanted(corr_page_t *p)
+{
+    return corr_form_raw(p, "captcha_new").len != 0;
+}
+
+
+void
+corr_captcha_issue(corr_page_t *p)
+{
+    u_char      *id, *seconds;
+    corr_str_t   argv[6];
+
+    if (p->settings->captchas == NULL) {
+        return;
+    }
+
+    id = ngx_pnalloc(p->pool, CORR_CAPTCHA_ID);
+    seconds = ngx_pnalloc(p->pool, NGX_TIME_T_LEN);
+
+    if (id == NULL || seconds == NULL) {
+        return;
+    }
+
+    corr_captcha_new(id);
+
+    argv[0] = CORR_STR("SET");
+    argv[1] = corr_captcha_name(p, corr_make_str(id, CORR_CAPTCHA_ID));
+    argv[2] = CORR_STR("1");
+    argv[3] = CORR_STR("EX");
+    argv[4].data = seconds;
+    argv[4].len = ngx_sprintf(seconds, "%T", p->settings->captcha_lifetime)
+                  - seconds;
+    argv[5] = CORR_STR("NX");
+
+    if (argv[1].data == NULL
+        || corr_redis_command(p->worker->redis, &p->owner, 6, argv) == NULL)
+    {
+        return;
+    }
+
+    corr_view_text(corr_view_object(p->view, "captcha"), "id",
+                   corr_make_str(id, CORR_CAPTCHA_ID));
+}
+
+
+ngx_int_t
+corr_captcha_check(corr_page_t *p, corr_step_pt then)
+{
+    corr_str_t            argv[2];
+    corr_captcha_work_t  *work;
+
+    work = corr_captcha_work(p);
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    work->id = corr_form_raw(p, "captcha_id");
+    work->then = then;
+
+    if (corr_form_raw(p, "captcha").len == 0) {
+        return corr_captcha_refuse(p, CORR_MSG_CAPTCHA_REQUIRED, then);
+    }
+
+    if (!corr_captcha_is_id(work->id)) {
+        return corr_captcha_refuse(p, CORR_MSG_CAPTCHA_EXPIRED, then);
+    }
+
+    argv[0] = CORR_STR("GETDEL");
+    argv[1] = corr_captcha_name(p, work->id);
+
+    if (argv[1].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    work->op = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    if (work->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_captcha_answered);
+}
+
+
+static ngx_int_t
+corr_captcha_answered(corr_page_t *p)
+{
+    corr_captcha_work_t  *work = p->captcha_work;
+
+    if (work->op->op.status != CORR_OP_OK) {
+        return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                CORR_MSG_UNAVAILABLE, 5,
+                                "no answer from Redis about a captcha");
+    }
+
+    if (work->op->reply.kind == CORR_REDIS_NIL) {
+        return corr_captcha_refuse(p, CORR_MSG_CAPTCHA_EXPIRED, work->then);
+    }
+
+    if (!corr_captcha_right(p->settings->captchas, work->id,
+                            corr_form_raw(p, "captcha")))
+    {
+        corr_captcha_blame(p);
+
+        return corr_captcha_refuse(p, CORR_MSG_CAPTCHA_WRONG, work->then);
+    }
+
+    return work->then(p);
+}
+
+
+static ngx_int_t
+corr_captcha_refuse(corr_page_t *p, ngx_uint_t message, corr_step_pt then)
+{
+    corr_form_error(p, "captcha", message, NULL);
+
+    return then(p);
+}
+
+
+ngx_int_t
+corr_captcha_due(corr_page_t *p, corr_step_pt then)
+{
+    corr_str_t            argv[2];
+    corr_captcha_work_t  *work;
+
+    p->captcha_due = (p->settings->captcha > 1);
+
+    if (p->captcha_due || p->settings->captcha == 0) {
+        return then(p);
+    }
+
+    work = corr_captcha_work(p);
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    argv[0] = CORR_STR("GET");
+    argv[1] = corr_throttle_key(p, "faults");
+
+    if (argv[1].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    work->then = then;
+    work->op = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+
+    if (work->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_captcha_counted);
+}
+
+
+static ngx_int_t
+corr_captcha_counted(corr_page_t *p)
+{
+    uint64_t              faults;
+    corr_captcha_work_t  *work = p->captcha_work;
+
+    if (work->op->op.status == CORR_OP_OK
+        && work->op->reply.kind == CORR_REDIS_STRING
+        && corr_digits_number(work->op->reply.text, NGX_MAX_INT32_VALUE,
+                              &faults)
+           == CORR_OK)
+    {
+        p->captcha_due = (faults >= p->settings->misbehaviour);
+    }
+
+    return work->then(p);
+}
+
+
+void
+corr_captcha_blame(corr_page_t *p)
+{
+    corr_str_t  argv[3];
+
+    argv[0] = CORR_STR("INCR");
+    argv[1] = corr_throttle_key(p, "faults");
+
+    if (argv[1].data == NULL
+        || corr_redis_command(p->worker->redis, &p->owner, 2, argv) == NULL)
+    {
+        return;
+    }
+
+    argv[0] = CORR_STR("EXPIRE");
+    argv[2] = CORR_STR(CORR_CAPTCHA_FAULTS);
+
+    (void) corr_redis_command(p->worker->redis, &p->owner, 3, argv);
+}
+
+
+static corr_captcha_work_t *
+corr_captcha_work(corr_page_t *p)
+{
+    if (p->captcha_work == NULL) {
+        p->captcha_work = ngx_pcalloc(p->pool, sizeof(corr_captcha_work_t));
+    }
+
+    return p->captcha_work;
+}
+
+
+static corr_str_t
+corr_captcha_name(corr_page_t *p, corr_str_t id)
+{
+    u_char      *key;
+    corr_str_t   none = corr_null_str;
+
+    key = ngx_pnalloc(p->pool, CORR_CAPTCHA_KEY);
+    if (key == NULL) {
+        return none;
+    }
+
+    corr_captcha_key(id, key);
+
+    return corr_make_str(key, CORR_CAPTCHA_KEY);
+}
