@@ -608,8 +608,13 @@ corr_pg_string(ngx_pool_t *pool, ngx_str_t *s)
     u_char  *p;
 
     p = ngx_pnalloc(pool, s->len + 1);
+
     if (p != NULL) {
-        *ngx_cpymem(p, s->data, s->len) = '\0';
+        p[s->len] = '\0';
+
+        if (s->len) {
+            ngx_memcpy(p, s->data, s->len);
+        }
     }
 
     return (char *) p;

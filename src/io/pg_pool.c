@@ -526,7 +526,11 @@ corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call, ngx_uint_t i,
         return NGX_ERROR;
     }
 
-    *ngx_cpymem(p, param->text.data, param->text.len) = '\0';
+    p[param->text.len] = '\0';
+
+    if (param->text.len) {
+        ngx_memcpy(p, param->text.data, param->text.len);
+    }
 
     call->values[i] = (char *) p;
     call->lengths[i] = (int) param->text.len;

@@ -132,6 +132,8 @@ static void corr_redis_del_write(void *data);
 static void corr_redis_cleanup(void *data);
 
 static void corr_redis_fail(corr_redis_t *redis, const char *reason);
+static void corr_redis_log(corr_redis_t *redis, ngx_uint_t level,
+    const char *what, const char *reason);
 static void corr_redis_give_up(corr_redis_t *redis);
 
 static ngx_int_t corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
@@ -640,14 +642,7 @@ corr_redis_is_up(corr_redis_t *redis)
         redis->complaints[i].hash = 0;
     }
 
-    if (redis->port) {
-        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                      "redis: connected to %s port %d", redis->host,
-                      redis->port);
-    } else {
-        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                      "redis: connected to %s", redis->host);
-    }
+    corr_redis_log(redis, NGX_LOG_NOTICE, "connected to", "");
 
     ngx_add_timer(&redis->timer, CORR_REDIS_PING);
 
@@ -911,9 +906,8 @@ corr_redis_cleanup(void *data)
 static void
 corr_redis_fail(corr_redis_t *redis, const char *reason)
 {
-    ngx_uint_t           n, level, failed;
+    ngx_uint_t           n, failed;
     ngx_msec_t           delay;
-    corr_redis_addr_t   *addr;
     corr_redis_state_e   was;
 
     was = redis->state;
@@ -931,7 +925,6 @@ corr_redis_fail(corr_redis_t *redis, const char *reason)
     }
 
     n = corr_redis_candidates(redis)->nelts;
-    addr = corr_redis_candidate(redis);
     failed = redis->next;
 
     if (was != CORR_REDIS_UP) {
@@ -959,22 +952,54 @@ corr_redis_fail(corr_redis_t *redis, const char *reason)
         delay = corr_retry_delay(&redis->again, redis->conf->connect_timeout);
     }
 
-    level = corr_complaint_level(&redis->complaints[failed], reason);
-
-    ngx_log_error(level, redis->log, 0,
-                  "redis: %s %V: %s; next attempt in %M ms",
-                  was == CORR_REDIS_UP ? "lost" : "cannot connect to",
-                  &addr->name, reason, delay);
-
     if (redis->timer.timer_set) {
         ngx_del_timer(&redis->timer);
     }
 
     ngx_add_timer(&redis->timer, delay);
 
+    corr_redis_log(redis,
+                   corr_complaint_level(&redis->complaints[failed], reason),
+                   was == CORR_REDIS_UP ? "lost" : "cannot connect to",
+                   reason);
+
     if (redis->failing) {
         corr_redis_give_up(redis);
     }
+}
+
+
+/* The address of this moment: a sentinel's, or what one of them told. */
+
+static void
+corr_redis_log(corr_redis_t *redis, ngx_uint_t level, const char *what,
+    const char *reason)
+{
+    u_char     *p;
+    ngx_str_t   addr;
+    u_char      text[CORR_REDIS_HOST_LEN + sizeof("[]:65535")];
+
+    if (redis->port == 0) {
+        p = ngx_sprintf(text, "unix:%s", redis->host);
+
+    } else if (strchr(redis->host, ':') != NULL) {
+        p = ngx_sprintf(text, "[%s]:%d", redis->host, redis->port);
+
+    } else {
+        p = ngx_sprintf(text, "%s:%d", redis->host, redis->port);
+    }
+
+    addr.len = p - text;
+    addr.data = text;
+
+    if (*reason == '\0') {
+        ngx_log_error(level, redis->log, 0, "redis: %s %V", what, &addr);
+        return;
+    }
+
+    ngx_log_error(level, redis->log, 0,
+                  "redis: %s %V: %s; next attempt in %M ms", what, &addr,
+                  reason, redis->timer.timer.key - ngx_current_msec);
 }
 
 
@@ -1071,7 +1096,11 @@ corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
 
     for (i = 0; i < argc; i++) {
         p = ngx_sprintf(p, "$%uz\r\n", argv[i].len);
-        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        }
+
         *p++ = '\r';
         *p++ = '\n';
     }
