@@ -3,7 +3,6 @@
  */
 
 #include "totp.h"
-#include "secrets.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -20,6 +19,32 @@ void
 corr_totp_secret(unsigned char secret[CORR_TOTP_SECRET])
 {
     corr_secrets_random(secret, CORR_TOTP_SECRET);
+}
+
+
+void
+corr_totp_seal(const corr_secrets_t *secrets, corr_str_t username,
+    const unsigned char secret[CORR_TOTP_SECRET],
+    unsigned char sealed[CORR_TOTP_SEALED])
+{
+    (void) corr_secrets_encrypt(secrets, CORR_KEY_TOTP, username,
+                                corr_make_str(secret, CORR_TOTP_SECRET),
+                                sealed);
+}
+
+
+int
+corr_totp_open(const corr_secrets_t *secrets, corr_str_t username,
+    corr_str_t sealed, unsigned char secret[CORR_TOTP_SECRET])
+{
+    size_t  len;
+
+    if (sealed.len != CORR_TOTP_SEALED) {
+        return CORR_INVALID;
+    }
+
+    return corr_secrets_decrypt(secrets, CORR_KEY_TOTP, username, sealed,
+                                secret, &len);
 }
 
 

@@ -6,17 +6,31 @@
 #ifndef CORR_TOTP_H
 #define CORR_TOTP_H
 
-#include "../lib/base.h"
+#include "secrets.h"
 
 
 #define CORR_TOTP_SECRET    20      /* bytes: the length of SHA-1, RFC 4226 4 */
 #define CORR_TOTP_BASE32    32      /* characters of such a secret */
 #define CORR_TOTP_DIGITS    6
 #define CORR_TOTP_PERIOD    30      /* seconds */
+#define CORR_TOTP_SEALED    (CORR_TOTP_SECRET + CORR_SECRETS_OVERHEAD)
 
 
 /* A new secret. */
 void corr_totp_secret(unsigned char secret[CORR_TOTP_SECRET]);
+
+/*
+ * The secret as the database keeps it: encrypted with the key file, bound to
+ * the user name, so that it is of no use in another's row.
+ */
+void corr_totp_seal(const corr_secrets_t *secrets, corr_str_t username,
+    const unsigned char secret[CORR_TOTP_SECRET],
+    unsigned char sealed[CORR_TOTP_SEALED]);
+
+/* CORR_OK or CORR_INVALID; the caller wipes secret (corr_secrets_wipe). */
+int corr_totp_open(const corr_secrets_t *secrets, corr_str_t username,
+    corr_str_t sealed, unsigned char secret[CORR_TOTP_SECRET]);
+
 
 /* The code of a step (unix time / 30) in ASCII digits. */
 void corr_totp_code(corr_str_t secret, uint64_t step,

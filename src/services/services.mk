@@ -1,0 +1,34 @@
+# The services that know no nginx: their tool, and their unit tests (TAP
+# programs in t/unit/services under AddressSanitizer, with t/unit/unit.mk).
+
+SERVICES_PURE = secrets passwords captcha totp filetype store qr
+SERVICES_LIBS = -lsodium -lgd -lmagic -lqrencode -lcrypto -lm
+
+$(BUILD)/corr-staff: src/tools/corr-staff.c src/services/secrets.c \
+    src/services/passwords.c src/services/totp.c $(BUILD)/libcorrespondence.a
+	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-staff.d $(CORR_LDFLAGS) \
+	    -o $@ $(filter %.c %.a,$^) -lsodium -lcrypto
+
+SERVICES_UNIT = $(BUILD)/unit-services
+SERVICES_OBJECTS = $(SERVICES_PURE:%=$(SERVICES_UNIT)/%.o)
+SERVICES_PROGRAMS = $(patsubst t/unit/services/%.c,$(SERVICES_UNIT)/%, \
+    $(wildcard t/unit/services/*_test.c))
+
+# unit.mk proves these along with its own
+UNIT_PROGRAMS += $(SERVICES_PROGRAMS)
+unit-build: $(SERVICES_PROGRAMS) $(BUILD)/corr-staff
+unit: export CORR_STAFF = $(BUILD)/corr-staff
+unit: export CORR_STORE_TEST = $(SERVICES_UNIT)/store_test
+UNIT_SCRIPTS += $(wildcard t/unit/services/*.t)
+
+$(SERVICES_UNIT)/%.o: src/services/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(UNIT_CFLAGS) -Isrc -c -o $@ $<
+
+$(SERVICES_UNIT)/%_test: t/unit/services/%_test.c $(SERVICES_OBJECTS) \
+    $(UNIT)/lib.a
+	@mkdir -p $(@D)
+	@$(CC) $(UNIT_CFLAGS) -Isrc -pthread -o $@ $< $(SERVICES_OBJECTS) \
+	    $(UNIT)/lib.a $(SERVICES_LIBS)
+
+-include $(wildcard $(SERVICES_UNIT)/*.d $(BUILD)/corr-staff.d)
