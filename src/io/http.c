@@ -614,12 +614,15 @@ corr_http_is_literal(const char *host)
 static void
 corr_http_resolve(corr_http_transfer_t *t)
 {
+    ngx_resolver_t      *resolver;
     ngx_resolver_ctx_t  *lookup;
 
     lookup = NULL;
+    resolver = t->profile->resolver ? t->profile->resolver
+                                    : t->http->conf.resolver;
 
-    if (t->http->conf.resolver != NULL) {
-        lookup = ngx_resolve_start(t->http->conf.resolver, NULL);
+    if (resolver != NULL) {
+        lookup = ngx_resolve_start(resolver, NULL);
     }
 
     if (lookup == NULL || lookup == NGX_NO_RESOLVER) {

@@ -38,6 +38,7 @@ typedef struct {
     ngx_str_t                proxy;           /* URL; empty: none */
     ngx_uint_t               insecure_http;   /* http:// is allowed */
     ngx_uint_t               verify;          /* TLS, on unless a test */
+    ngx_resolver_t          *resolver;        /* NULL: everybody's */
 
     /* filled by corr_http_profile_load() from the files above */
     ngx_str_t                ca_pem;

@@ -1,0 +1,408 @@
+/*
+ * How gateways do: what a worker has seen lately, and what all workers of a
+ * node have used of budgets and rates, in shared memory.
+ */
+
+#include "gateway_private.h"
+
+#include "../lib/jalali.h"
+
+
+#define CORR_HALF_LIFE       30000.0     /* msec: what was seen fades */
+#define CORR_SAMPLE          0.3         /* weight of what is seen now */
+#define CORR_SICK            0.7         /* errors above: passed over */
+#define CORR_PROBE           5000        /* msec between tries of a sick one */
+#define CORR_ERROR_COST      20000.0     /* an error is worth so many msec */
+#define CORR_SLACK           500.0       /* msec that do not change the order */
+
+
+typedef struct {
+    corr_gateway_slot_t      slots[CORR_GATEWAYS_MAX];
+} corr_gateway_shared_t;
+
+
+static ngx_int_t corr_gateway_init_zone(ngx_shm_zone_t *zone, void *data);
+static void corr_gateway_fade(corr_gateway_state_t *state);
+static double corr_gateway_cost(corr_gateway_state_t *state);
+static void corr_gateway_alarm(corr_gateway_state_t *state);
+static ngx_uint_t corr_gateway_left(corr_gateway_state_t *state);
+static ngx_uint_t corr_gateway_today(void);
+
+
+/* Its address is what tells the zone from others of that name. */
+
+static const char  corr_gateway_tag[] = "correspondence_gateways";
+
+
+ngx_shm_zone_t *
+corr_gateway_zone(ngx_conf_t *cf)
+{
+    ngx_str_t        name = ngx_string("correspondence_gateways");
+    ngx_shm_zone_t  *zone;
+
+    zone = ngx_shared_memory_add(cf, &name,
+                                 ngx_align(sizeof(corr_gateway_shared_t),
+                                           ngx_pagesize)
+                                 + 8 * ngx_pagesize,
+                                 (void *) corr_gateway_tag);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->init = corr_gateway_init_zone;
+
+    return zone;
+}
+
+
+static ngx_int_t
+corr_gateway_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t        *pool;
+    corr_gateway_shared_t  *shared;
+
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
+    }
+
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (zone->shm.exists) {
+        zone->data = pool->data;
+        return NGX_OK;
+    }
+
+    shared = ngx_slab_calloc(pool, sizeof(corr_gateway_shared_t));
+    if (shared == NULL) {
+        return NGX_ERROR;
+    }
+
+    pool->data = shared;
+    zone->data = shared;
+
+    return NGX_OK;
+}
+
+
+/* By kind, name and position, so that a reload finds the same again. */
+
+corr_gateway_slot_t *
+corr_gateway_slot(const corr_gateway_t *g, ngx_log_t *log)
+{
+    uint32_t                crc;
+    ngx_uint_t              i;
+    ngx_slab_pool_t        *pool;
+    ngx_atomic_uint_t       key;
+    corr_gateway_slot_t    *slot;
+    corr_gateway_shared_t  *shared;
+
+    if (g->zone == NULL || g->zone->data == NULL) {
+        return NULL;
+    }
+
+    crc = ngx_crc32_short(g->name.data, g->name.len);
+    key = ((ngx_atomic_uint_t) crc << 16) | (g->kind << 8)
+          | (g->position + 1);
+
+    shared = g->zone->data;
+    pool = (ngx_slab_pool_t *) g->zone->shm.addr;
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    slot = NULL;
+
+    for (i = 0; i < CORR_GATEWAYS_MAX; i++) {
+        if (shared->slots[i].key == key) {
+            slot = &shared->slots[i];
+            break;
+        }
+
+        if (slot == NULL && shared->slots[i].key == 0) {
+            slot = &shared->slots[i];
+        }
+    }
+
+    if (slot) {
+        slot->key = key;
+    }
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    if (slot == NULL) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "gateway \"%s\" is not counted: too many others were "
+                      "before it", g->label);
+    }
+
+    return slot;
+}
+
+
+/* Health. */
+
+static void
+corr_gateway_fade(corr_gateway_state_t *state)
+{
+    double      factor;
+    ngx_msec_t  passed;
+
+    passed = ngx_current_msec - state->faded;
+    state->faded = ngx_current_msec;
+
+    /* 2^(-t/half life), near enough and without libm */
+
+    for (factor = 1.0; passed > CORR_HALF_LIFE; passed -= CORR_HALF_LIFE) {
+        factor /= 2;
+
+        if (factor < 0.001) {
+            passed = 0;
+            break;
+        }
+    }
+
+    factor /= 1.0 + passed / CORR_HALF_LIFE;
+
+    state->errors *= factor;
+    state->latency *= factor;
+}
+
+
+void
+corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
+    ngx_msec_t elapsed)
+{
+    corr_gateway_fade(state);
+
+    state->asked = ngx_current_msec;
+    state->errors += CORR_SAMPLE * ((good ? 0.0 : 1.0) - state->errors);
+    state->latency += CORR_SAMPLE * ((double) elapsed - state->latency);
+
+    if (!good) {
+        corr_gateway_count_up(state->slot, errors);
+    }
+
+    if (state->slot) {
+        (void) ngx_atomic_fetch_add(&state->slot->msec, elapsed);
+    }
+}
+
+
+static double
+corr_gateway_cost(corr_gateway_state_t *state)
+{
+    corr_gateway_fade(state);
+
+    return state->errors * CORR_ERROR_COST + state->latency;
+}
+
+
+/*
+ * The first in the configuration's order unless another is plainly better:
+ * what was passed over drifts back while it is not asked.
+ */
+
+corr_gateway_state_t *
+corr_gateway_choose(corr_gateway_call_t *call)
+{
+    double                 cost, least;
+    ngx_uint_t             i;
+    corr_gateway_state_t  *state, *best;
+
+    best = NULL;
+    least = 0;
+
+    for (i = 0; i < call->gateways->n; i++) {
+
+        state = &call->gateways->states[i];
+
+        if (state->conf->kind != call->kind
+            || (call->tried & ((uint64_t) 1 << i))
+            || (call->only.len && !corr_str_eq(call->only, state->conf->name))
+            || corr_gateway_left(state) == 0
+            || !corr_gateway_text_ready(call, state->conf))
+        {
+            continue;
+        }
+
+        cost = corr_gateway_cost(state);
+
+        if (best == NULL || cost * 2 + CORR_SLACK < least) {
+            best = state;
+            least = cost;
+        }
+    }
+
+    if (best) {
+        call->tried |= (uint64_t) 1 << (best - call->gateways->states);
+    }
+
+    return best;
+}
+
+
+ngx_uint_t
+corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
+    ngx_uint_t wanted)
+{
+    ngx_uint_t             i, left, sick, room;
+    corr_gateway_state_t  *state;
+
+    room = 0;
+    sick = 0;
+
+    for (i = 0; i < gateways->n; i++) {
+
+        state = &gateways->states[i];
+
+        if (state->conf->kind != kind) {
+            continue;
+        }
+
+        left = corr_gateway_left(state);
+
+        if (left == 0) {
+            continue;
+        }
+
+        corr_gateway_fade(state);
+
+        if (state->errors > CORR_SICK) {
+
+            if (ngx_current_msec - state->asked >= CORR_PROBE) {
+                sick = 1;
+            }
+
+            continue;
+        }
+
+        room += ngx_min(left, wanted);
+    }
+
+    return ngx_min(room ? room : sick, wanted);
+}
+
+
+/* Budgets and rates. */
+
+static ngx_uint_t
+corr_gateway_today(void)
+{
+    return (ngx_time() + CORR_TEHRAN_OFFSET) / 86400;
+}
+
+
+static ngx_uint_t
+corr_gateway_left(corr_gateway_state_t *state)
+{
+    const corr_gateway_t  *g = state->conf;
+
+    if (g->budget == 0 || state->slot == NULL
+        || state->slot->day != corr_gateway_today())
+    {
+        return g->budget ? g->budget : NGX_MAX_INT_T_VALUE;
+    }
+
+    return state->slot->used >= g->budget ? 0
+                                          : g->budget - state->slot->used;
+}
+
+
+ngx_msec_t
+corr_gateway_admit(corr_gateway_state_t *state, ngx_uint_t counted)
+{
+    ngx_msec_t             wait;
+    ngx_time_t            *tp;
+    ngx_slab_pool_t       *pool;
+    corr_gateway_slot_t   *slot = state->slot;
+    const corr_gateway_t  *g = state->conf;
+
+    if (slot == NULL || (g->budget == 0 && g->rate == 0)) {
+        return 0;
+    }
+
+    wait = 0;
+    tp = ngx_timeofday();
+    pool = (ngx_slab_pool_t *) g->zone->shm.addr;
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    if (slot->day != corr_gateway_today()) {
+        slot->day = corr_gateway_today();
+        slot->used = 0;
+        slot->alarm = 0;
+    }
+
+    if ((time_t) slot->second < tp->sec) {
+        slot->second = tp->sec;
+        slot->in_second = 0;
+    }
+
+    if (g->budget && slot->used >= g->budget && !counted) {
+        wait = NGX_TIMER_INFINITE;
+
+    } else if (g->rate && slot->in_second >= g->rate) {
+        wait = 1001 - tp->msec;
+
+    } else {
+        slot->in_second++;
+        slot->used += !counted;
+    }
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    corr_gateway_alarm(state);
+
+    return wait;
+}
+
+
+static void
+corr_gateway_alarm(corr_gateway_state_t *state)
+{
+    ngx_uint_t              i, part;
+    ngx_slab_pool_t        *pool;
+    corr_gateway_slot_t    *slot = state->slot;
+    const corr_gateway_t   *g = state->conf;
+
+    static const ngx_uint_t  steps[] = { 100, 90, 75, 50 };
+
+    if (g->budget == 0) {
+        return;
+    }
+
+    part = 0;
+
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (slot->used * 100 >= g->budget * steps[i]) {
+            part = steps[i];
+            break;
+        }
+    }
+
+    if (part <= slot->alarm) {
+        return;
+    }
+
+    /* one worker tells it */
+
+    pool = (ngx_slab_pool_t *) g->zone->shm.addr;
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    if (part <= slot->alarm) {
+        part = 0;
+
+    } else {
+        slot->alarm = part;
+    }
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    if (part) {
+        ngx_log_error((part == 100 ? NGX_LOG_ERR : NGX_LOG_WARN),
+                      state->gateways->log, 0,
+                      "gateway \"%s\" has used %ui%% of its budget of %ui "
+                      "for today", g->label, part, g->budget);
+    }
+}
