@@ -91,5 +91,11 @@ const corr_route_t  corr_clerk_routes[] = {
               corr_clerk_totp_steps),
     corr_post("/logout", CORR_STAFF, corr_clerk_logout_steps, NULL),
 
+    /* the inbox */
+
+    corr_get("/", CORR_STAFF, corr_inbox_steps),
+    corr_post("/search", CORR_STAFF, corr_inbox_search_steps,
+              corr_inbox_steps),
+
     corr_end
 };

@@ -19,7 +19,6 @@ static int corr_form_length(const corr_rule_t *rule, corr_str_t value);
 static int corr_form_number(corr_page_t *p, const corr_rule_t *rule,
     corr_str_t raw, corr_str_t *value);
 static int corr_form_key_valid(corr_str_t s);
-static int corr_form_choice(const char *choices, corr_str_t s);
 static void corr_form_show(corr_page_t *p, corr_view_t *at,
     corr_str_t value);
 static ngx_uint_t corr_form_reason(corr_page_t *p, const corr_rule_t *rule,
@@ -191,7 +190,7 @@ corr_form_clean(corr_page_t *p, const corr_rule_t *rule, corr_str_t raw,
         return corr_form_key_valid(bare) ? CORR_OK : CORR_INVALID;
 
     case CORR_RULE_CHOICE:
-        return corr_form_choice(rule->choices, bare) ? CORR_OK
+        return corr_form_choice_is(rule->choices, bare) ? CORR_OK
                                                      : CORR_INVALID;
 
     default:
@@ -286,8 +285,8 @@ corr_form_key_valid(corr_str_t s)
 }
 
 
-static int
-corr_form_choice(const char *choices, corr_str_t s)
+int
+corr_form_choice_is(const char *choices, corr_str_t s)
 {
     size_t       len;
     const char  *p;

@@ -89,6 +89,9 @@ void corr_form_view(corr_page_t *p, const corr_rule_t *rules);
 /* The value a field shows when nothing was typed (editing a profile). */
 void corr_form_fill(corr_page_t *p, const char *name, corr_str_t value);
 
+/* Is s one of the words, which are separated by blanks? */
+int corr_form_choice_is(const char *choices, corr_str_t s);
+
 /* submission_key for a fresh form: as sent, or a new random one. */
 void corr_form_key(corr_page_t *p);
 

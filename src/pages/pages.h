@@ -56,5 +56,9 @@ extern const corr_step_pt  corr_clerk_totp_steps[];
 extern const corr_step_pt  corr_clerk_totp_try_steps[];
 extern const corr_step_pt  corr_clerk_logout_steps[];
 
+/* clerk_inbox.c */
+extern const corr_step_pt  corr_inbox_steps[];
+extern const corr_step_pt  corr_inbox_search_steps[];
+
 
 #endif /* CORR_PAGES_H */
