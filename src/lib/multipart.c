@@ -719,17 +719,11 @@ corr_multipart_tail(corr_multipart_t *m, corr_str_t *in)
 }
 
 
-/* A header line is complete.  CORR_OK, CORR_INVALID, CORR_LIMIT. */
+/* A header line is complete.  CORR_OK or CORR_LIMIT. */
 
 static int
 corr_mp_line(corr_multipart_t *m)
 {
-    unsigned char  *line = m->head + m->line;
-
-    if (line[0] == ' ' || line[0] == '\t') {
-        return CORR_INVALID;
-    }
-
     if (++m->nheaders > m->limits.headers) {
         return CORR_LIMIT;
     }
@@ -936,6 +930,8 @@ corr_mp_header(corr_str_t line, corr_mp_part_t *part)
     corr_str_t  name;
 
     name = corr_mp_take_until(&line, ":");
+
+    /* a folded line ends here too: it begins with a blank */
 
     if (line.len == 0 || !corr_mp_token(name)) {
         return CORR_INVALID;

@@ -62,6 +62,8 @@ main(void)
     decode(corr_base32_decode, "MZ=W6===", CORR_INVALID, NULL);
     decode(corr_base32_decode, "========", CORR_INVALID, NULL);
     decode(corr_base32_decode, "M", CORR_INVALID, NULL);
+    decode(corr_base32_decode, "A", CORR_INVALID, NULL);
+    decode(corr_base32_decode, "AAA", CORR_INVALID, NULL);
     decode(corr_base32_decode, "MZX", CORR_INVALID, NULL);
     decode(corr_base32_decode, "MZ", CORR_INVALID, NULL);
     decode(corr_base32_decode, "M1", CORR_INVALID, NULL);
@@ -72,7 +74,9 @@ main(void)
     decode(corr_base64url_decode, "Zm9vYmE=", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Zm9vYmF", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Z", CORR_INVALID, NULL);
+    decode(corr_base64url_decode, "A", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Zm9vY", CORR_INVALID, NULL);
+    decode(corr_base64url_decode, "Zm9vA", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Zm+v", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Zm/v", CORR_INVALID, NULL);
     decode(corr_base64url_decode, "Zm v", CORR_INVALID, NULL);
