@@ -284,6 +284,27 @@ BEGIN
 END
 $$;
 
+-- The account of a national code, locked.  The row we wait for may turn out
+-- displaced when the lock is ours: then there is another one to look for.
+CREATE OR REPLACE FUNCTION holder_lock(p_national_code text)
+RETURNS persons
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_person    persons;
+BEGIN
+    FOR i IN 1 .. 100 LOOP
+        SELECT * INTO v_person FROM persons
+         WHERE national_code = p_national_code AND status <> 'displaced'
+           FOR NO KEY UPDATE;
+        IF FOUND THEN
+            RETURN v_person;
+        END IF;
+    END LOOP;
+
+    PERFORM fail('CR503', 'busy');
+END
+$$;
+
 -- signup_verify(browser, code_hash, address, limits)
 -- → verdict  ok       person_id, session_epoch: signed in; created says if new
 --            claim    the national code has an account with another mobile:
@@ -325,9 +346,7 @@ BEGIN
     v_id := person_create(v_code);
     created := v_id <> 0;
 
-    SELECT p.* INTO STRICT v_person FROM persons AS p
-     WHERE p.national_code = v_code.national_code AND p.status <> 'displaced'
-       FOR NO KEY UPDATE;
+    v_person := holder_lock(v_code.national_code);
 
     IF v_person.status = 'blocked' THEN
         verdict := 'refused';
@@ -395,9 +414,7 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT p.* INTO STRICT v_holder FROM persons AS p
-     WHERE p.national_code = v_code.national_code AND p.status <> 'displaced'
-       FOR NO KEY UPDATE;
+    v_holder := holder_lock(v_code.national_code);
 
     INSERT INTO identity_evidence (person_id, step, national_code, mobile,
                                    verdict, provider, provider_ref)

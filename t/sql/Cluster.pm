@@ -13,6 +13,11 @@ use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 
+if (Test::More->can('builder')) {
+    binmode Test::More->builder->$_, ':encoding(UTF-8)'
+        for qw(output failure_output todo_output);
+}
+
 our $TOP = abs_path(dirname(__FILE__) . '/../..');
 
 

@@ -13,9 +13,6 @@ use Test::More;
 
 use Cluster;
 
-binmode Test::More->builder->$_, ':encoding(UTF-8)'
-    for qw(output failure_output todo_output);
-
 my $pg = Cluster->new;
 my $db = $pg->db;
 

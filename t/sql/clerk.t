@@ -1,0 +1,378 @@
+#!/usr/bin/perl
+
+# The secretariat's rules: numbers without gaps, who may do what, referrals,
+# closing, substitutes, handing over, the calendar's deadlines.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new;
+my $db = $pg->db;
+my $owner = $pg->owner;
+
+my $ali = $pg->make_person($db, level => 3);
+my $many = '{"letters_day":99999}';
+my ($c1, $c2) = map { $pg->make_staff('clerk') } 1 .. 2;
+my $e1 = $pg->make_staff('expert', unit => 'legal');
+my $e2 = $pg->make_staff('expert', unit => 'finance');
+my $manager = $pg->make_staff('manager');
+my $admin = $pg->make_staff('admin');
+
+
+sub letter { $pg->send_letter($db, $ali, limits => $many, @_) }
+
+
+sub state_of {
+    my ($column, $t) = @_;
+
+    return scalar $owner->selectrow_array(
+        "SELECT $column FROM letters WHERE tracking_code = ?", undef, $t);
+}
+
+
+# Fifty clerks at once -------------------------------------------------------------
+
+my @letters = map { letter() } 1 .. 50;
+my @clerks = map { $pg->make_staff('clerk') } 1 .. 50;
+
+my @numbers = $pg->parallel(50, sub {
+    my ($dbh, $i) = @_;
+    $pg->{statements} = undef;
+    # Every fifth one changes its mind: a rollback leaves no gap.
+    if ($i % 5 == 0) {
+        $dbh->begin_work;
+        $pg->call($dbh, 'staff_guard_write', $clerks[$i]{id}, 1, '', '1');
+        $pg->call($dbh, 'letter_register', "key-$i-first", $letters[$i],
+                  'main');
+        $dbh->rollback;
+    }
+    $pg->staff($dbh, $clerks[$i], 'letter_register', "key-$i-second",
+               $letters[$i], 'main')->[0]{register_number};
+});
+is join(' ', sort { $a <=> $b } @numbers), join(' ', 1 .. 50),
+   '50 clerks at once, some in two minds: 1 to 50, no gap, none twice';
+
+my $t = letter();
+@numbers = $pg->parallel(50, sub {
+    my ($dbh, $i) = @_;
+    $pg->{statements} = undef;
+    my $r = $pg->staff($dbh, $clerks[$i], 'letter_register', "one-$i-letter",
+                       $t, 'main')->[0];
+    $r->{register_number} . ($r->{repeated} ? '' : ' new');
+});
+is scalar(grep { $_ eq '51 new' } @numbers), 1, '50 clerks, one letter: once';
+is scalar(grep { $_ eq '51' } @numbers), 49, 'all get the same number';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages AS m
+       JOIN letters AS l ON l.id = m.letter_id
+      WHERE l.tracking_code = ? AND m.template = 'letter_registered'}, undef,
+      $t), 1, 'the citizen is told once';
+
+$owner->do(q{INSERT INTO books (code, name) VALUES ('secret', 'دوم')});
+is $pg->staff($db, $c1, 'letter_register', Cluster::key(), letter(), 'secret')
+      ->[0]{register_number}, 1, 'another book counts for itself';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_register', Cluster::key(), letter(), '') }),
+   'CR422 book:register_book_unknown', 'two books: one has to be named';
+
+# With whom it is --------------------------------------------------------------------
+
+$t = letter();
+$pg->staff($db, $c1, 'letter_take', Cluster::key(), $t);
+for my $act (['letter_reply', 'متن', 1, undef, '[]'], ['letter_register', 'main'],
+             ['letter_refer', '["legal"]', '', undef],
+             ['letter_ask_correction', 'متن', undef], ['letter_close'],
+             ['letter_take'])
+{
+    my ($name, @rest) = @$act;
+    is $pg->refused($db, sub {
+           $pg->staff($db, $c2, $name, Cluster::key(), $t, @rest) }),
+       'CR409 letter_taken', "$name: not by someone it is not with";
+    is $pg->refused($db, sub {
+           $pg->staff($db, $e1, $name, Cluster::key(), $t, @rest) }),
+       'CR403 role_refused', "$name: not by an expert";
+}
+is $pg->staff($db, $c2, 'letter_note', Cluster::key(), $t, 'یادداشت')
+      ->[0]{repeated}, 0, 'a note by anyone who sees it';
+$pg->staff($db, $manager, 'letter_take', Cluster::key(), $t);
+is state_of('owner_id', $t), $manager->{id}, 'a manager takes it over';
+
+# Referrals ---------------------------------------------------------------------------
+
+$t = letter();
+my $code = $t;
+is $pg->refused($db, sub { $pg->staff($db, $e1, 'clerk_letter_open', $t) }),
+   'CR404 not_found', 'an expert does not see what was not referred';
+is @{$pg->call($db, 'clerk_letter_show', $e1->{id}, $t)}, 0, 'nor read it';
+is @{$pg->call($db, 'clerk_inbox', $e1->{id}, 'all', (undef) x 5, 100)}, 0,
+   'nor find it in a list';
+is @{$pg->call($db, 'clerk_search', $e1->{id}, $t, undef, 10)}, 0,
+   'nor by searching';
+my ($file) = map { $_->{file_id} } @{$pg->call($db, 'clerk_letter_files', $t)};
+is @{$pg->call($db, 'clerk_files_show', $e1->{id}, $file)}, 0, 'nor its file';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e1, 'letter_note', Cluster::key(), $t, 'x') }),
+   'CR404 not_found', 'nor write a note on it';
+
+$pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t,
+           '["legal","finance"]', 'نظر بدهید', undef);
+is state_of('status', $t), 'review', 'under review';
+is state_of('open_referrals', $t), 2, 'two referrals';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["legal"]',
+                  '', undef) }),
+   'CR409 referral_exists', 'not twice to one unit';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["nounit"]',
+                  '', undef) }),
+   'CR422 unit:unit_unknown', 'not to no unit';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '[]', '',
+                  undef) }),
+   'CR422 unit:unit_required', 'not to none';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_close', Cluster::key(), $t) }),
+   'CR409 referral_open', 'does not close with an open referral';
+
+my $tab = $pg->call($db, 'clerk_inbox', $e1->{id}, 'unit', (undef) x 5, 10);
+is $tab->[0]{tracking_code}, $t, 'in the unit’s tab';
+$pg->staff($db, $e1, 'clerk_letter_open', $t);
+my $refs = $pg->call($db, 'clerk_letter_referrals', $t, $c1->{id});
+is join(' ', map { "$_->{state}" } @$refs), 'waiting seen',
+   'seen by the one unit (in the order of codes)';
+is @{$pg->call($db, 'clerk_letter_referrals', $t, $e1->{id})}, 1,
+   'an expert sees their own referral';
+my ($to_finance, $to_legal) = map { $_->{referral_id} } @$refs;
+
+is $pg->refused($db, sub {
+       $pg->staff($db, $e2, 'referral_answer', Cluster::key(), $to_legal,
+                  'x', '[]') }),
+   'CR404 not_found', 'not answered by another unit';
+my $key = Cluster::key();
+$pg->staff($db, $e1, 'referral_answer', $key, $to_legal, 'قانونی است',
+           Cluster::file_list('m'));
+is $pg->staff($db, $e1, 'referral_answer', $key, $to_legal, 'قانونی است',
+              '[]')->[0]{repeated}, 1, 'once';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e1, 'referral_answer', Cluster::key(), $to_legal,
+                  'x', '[]') }),
+   'CR409 referral_closed', 'not twice';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e2, 'referral_return', Cluster::key(), $to_finance,
+                  '') }),
+   'CR422 body:body_required', 'a return has a reason';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c2, 'referral_recall', Cluster::key(), $to_finance,
+                  '') }),
+   'CR409 letter_taken', 'not recalled by another clerk';
+$pg->staff($db, $c1, 'referral_recall', Cluster::key(), $to_finance, '');
+is state_of('open_referrals', $t), 0, 'none open';
+is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 0,
+   'what was recalled is not seen any more';
+is @{$pg->call($db, 'clerk_letter_show', $e1->{id}, $t)}, 1,
+   'what was answered is';
+my $seen = join ' ', map { $_->{kind} }
+    @{$pg->call($db, 'letters_events', $ali->{id}, $t)};
+is $seen, 'letter_sent review', 'the citizen sees that it is under review';
+is @{$pg->call($db, 'letters_event_files', $ali->{id}, $t)}, 0,
+   'not the unit’s file';
+my ($internal) = $owner->selectrow_array(
+    q{SELECT id FROM files WHERE purpose = 'referral'});
+is @{$pg->call($db, 'files_show', $ali->{id}, $internal)}, 0,
+   'even by its address';
+
+# Answer and close at the same time as a referral: one of them waits.
+$pg->staff($db, $c1, 'letter_close', Cluster::key(), $t);
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_reply', Cluster::key(), $t, 'x', 1, undef,
+                  '[]') }),
+   'CR409 letter_closed', 'closed is closed';
+$pg->staff($db, $c2, 'letter_reopen', Cluster::key(), $t);
+is state_of('owner_id', $t), $c2->{id}, 'with whoever reopened it';
+
+for my $round (1 .. 5) {
+    $t = letter();
+    $pg->staff($db, $c1, 'letter_take', Cluster::key(), $t);
+    my @race = $pg->parallel(2, sub {
+        my ($dbh, $i) = @_;
+        $pg->{statements} = undef;
+        $pg->refused($dbh, sub { $i
+            ? $pg->staff($dbh, $c1, 'letter_close', "close-$round-race", $t)
+            : $pg->staff($dbh, $c1, 'letter_refer', "refer-$round-race", $t,
+                         '["legal"]', '', undef) });
+    });
+    my $both = state_of('closed_at IS NOT NULL AND open_referrals > 0', $t);
+    ok !$both, "refer and close at once, $round: @race";
+}
+
+# Substitutes ---------------------------------------------------------------------------
+
+$t = letter();
+$pg->staff($db, $c1, 'letter_take', Cluster::key(), $t);
+my ($today) = $owner->selectrow_array('SELECT today()');
+is $pg->refused($db, sub {
+       $pg->staff($db, $c2, 'substitute_set', $c1->{id}, $c2->{id}, $today,
+                  $today) }),
+   'CR403 role_refused', 'nobody makes themselves a substitute';
+is $pg->refused($db, sub {
+       $pg->staff($db, $manager, 'substitute_set', $c1->{id}, $e1->{id},
+                  $today, $today) }),
+   'CR422 substitute:staff_unknown', 'an expert cannot stand in for a clerk';
+$pg->staff($db, $manager, 'substitute_set', $c1->{id}, $c2->{id}, $today,
+           $today);
+my $mine = $pg->call($db, 'clerk_inbox', $c2->{id}, 'mine', (undef) x 5, 200);
+ok scalar(grep { $_->{tracking_code} eq $t } @$mine), 'in the substitute’s tab';
+ok $pg->call($db, 'clerk_letter_show', $c2->{id}, $t)->[0]{can_reply}, 'may';
+$pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'به جای او', 1, undef,
+           '[]');
+my ($event) = grep { $_->{kind} eq 'reply' }
+    @{$pg->call($db, 'clerk_letter_events', $t)};
+isnt $event->{for_name}, undef, 'the record says for whom';
+is $owner->selectrow_array(q{SELECT for_id FROM audit
+       WHERE action = 'letter_replied' ORDER BY id DESC LIMIT 1}),
+   $c1->{id}, 'the audit too';
+$pg->staff($db, $c1, 'substitute_end', $c1->{id});
+ok !$pg->call($db, 'clerk_letter_show', $c2->{id}, $t)->[0]{can_reply},
+   'back at work: no more';
+
+# Staff -----------------------------------------------------------------------------------
+
+is $pg->refused($db, sub { $pg->staff($db, $c2, 'staff_disable', $c1->{id}) }),
+   'CR403 role_refused', 'only an administrator';
+is $pg->refused($db, sub { $pg->staff($db, $admin, 'staff_disable', $c1->{id}) }),
+   'CR409 staff_has_work', 'a leaver hands over first';
+is $pg->refused($db, sub {
+       $pg->staff($db, $admin, 'staff_disable', $admin->{id}) }),
+   'CR409 staff_self', 'not oneself';
+is $pg->refused($db, sub {
+       $pg->staff($db, $admin, 'staff_save', $admin->{id}, 'x', 'clerk',
+                  undef) }),
+   'CR409 staff_last_admin', 'one administrator stays';
+my $moved = $pg->staff($db, $manager, 'staff_handover', $c1->{id}, $c2->{id});
+cmp_ok $moved->[0]{letters_moved}, '>', 0, 'handed over';
+$pg->staff($db, $admin, 'staff_disable', $c1->{id});
+is @{$pg->call($db, 'staff_guard', $c1->{id}, 1)}, 0, 'the session is over';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_note', Cluster::key(), $t, 'x') }),
+   'CR401 session_ended', 'at the next write';
+$pg->staff($db, $admin, 'staff_enable', $c1->{id});
+is @{$pg->call($db, 'staff_guard', $c1->{id}, 1)}, 0, 'and stays over';
+
+$pg->staff($db, $admin, 'staff_save', $e1->{id}, 'نام', 'expert',
+    $owner->selectrow_array(q{SELECT id FROM units WHERE code = 'finance'}));
+is @{$pg->call($db, 'clerk_letter_show', $e1->{id}, $code)}, 0,
+   'moved to another unit: the very next page is that unit’s';
+
+# An invitation, from link to log-in.
+my $token = 'a' x 43;
+my $invited = $pg->staff($db, $admin, 'staff_invite', 'newclerk', 'تازه',
+                         'clerk', undef, $token, 48)->[0];
+is $pg->refused($db, sub {
+       $pg->staff($db, $admin, 'staff_invite', 'newclerk', 'تازه', 'clerk',
+                  undef, 'other', 48) }),
+   'CR422 username:username_taken', 'a user name is one person’s';
+is $pg->call($db, 'invitation_show', $token)->[0]{username}, 'newclerk',
+   'the link';
+is @{$pg->call($db, 'invitation_show', 'b' x 43)}, 0, 'another is not one';
+is $owner->selectrow_array('SELECT encode(token_hash, ?) FROM invitations
+       ORDER BY id DESC LIMIT 1', undef, 'hex'),
+   do { require Digest::SHA; Digest::SHA::sha256_hex($token) },
+   'kept as a hash';
+is $pg->call($db, 'invitation_done', $token, 5, 'b', '1')->[0]{ok}, 0,
+   'not without password and authenticator';
+is $pg->call($db, 'invitation_password', $token, 'hash', 'secret', '1')
+      ->[0]{verdict}, 'ok', 'a password';
+is $pg->call($db, 'staff_login_try', 'newclerk', 'b', '1')
+      ->[0]{password_hash}, undef, 'not active before the authenticator';
+is $pg->call($db, 'invitation_totp', $token, 1)->[0]{verdict}, 'try', 'a code';
+my @done = $pg->parallel(10, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'invitation_done', $token, 50, 'b', '1')->[0]{ok}
+        ? 'ok' : 'no';
+});
+is scalar(grep { $_ eq 'ok' } @done), 1, 'the link works once';
+is $pg->call($db, 'staff_login_try', 'newclerk', 'b', '1')
+      ->[0]{password_hash}, 'hash', 'and the account is active';
+
+# Deadlines ----------------------------------------------------------------------------------
+
+$t = letter();
+my $due = state_of('due_on', $t);
+is $due, $owner->selectrow_array('SELECT add_working_days(today(), 10)'),
+   'ten working days';
+my ($before) = $owner->selectrow_array('SELECT add_working_days(?::date, -3)',
+                                       undef, $due);
+$pg->staff($db, $admin, 'calendar_set', $before, 'holiday', 'تعطیل');
+is state_of('due_on', $t), $owner->selectrow_array(
+    'SELECT add_working_days(today(), 10)'), 'a new holiday moves it';
+isnt state_of('due_on', $t), $due, 'by a day';
+$pg->staff($db, $admin, 'calendar_set', $before, 'none', '');
+is state_of('due_on', $t), $due, 'and back';
+is $pg->refused($db, sub {
+       $pg->staff($db, $manager, 'calendar_set', $before, 'holiday', '') }),
+   'CR403 role_refused', 'the calendar is the administrator’s';
+$owner->do('UPDATE letters SET due_on = today() - 1 WHERE tracking_code = ?',
+           undef, $t);
+is $pg->call($db, 'clerk_inbox', $c2->{id}, 'late', (undef) x 5, 10)
+      ->[0]{tracking_code}, $t, 'late ones surface';
+$pg->staff($db, $c2, 'letter_ask_correction', Cluster::key(), $t, 'متن',
+           undef);
+is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'late', (undef) x 5, 10)}, 0,
+   'not while the citizen owes a correction';
+
+# Canned replies -------------------------------------------------------------------------------
+
+is $pg->refused($db, sub {
+       $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+                  'سلام {{nam}}', undef, 1) }),
+   'CR422 body:canned_placeholder', 'an unknown placeholder';
+is $pg->refused($db, sub {
+       $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+                  'سلام {{subject}', undef, 1) }),
+   'CR422 body:canned_placeholder', 'braces that do not close';
+ok $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+              'سلام {{ person_name }}، {{subject}}', undef, 1)->[0]{canned_id},
+   'known ones';
+
+# Search ------------------------------------------------------------------------------------------
+
+$t = letter(subject => 'تقاضای كمك هزينه ١٤٠٥ برای كتاب‌ها');
+for my $q ($t, 'کمک هزینه', 'هزینه کمک', 'کتاب', '۱۴۰۵ تقاضا', 'رضايي',
+           'كتاب‌ها', 'هزی', $ali->{national_code}, $ali->{mobile})
+{
+    my $rows = $pg->call($db, 'clerk_search', $c2->{id}, $q, undef, 200);
+    ok scalar(grep { $_->{tracking_code} eq $t } @$rows), "found by «$q»";
+}
+is @{$pg->call($db, 'clerk_search', $c2->{id}, 'ناموجود', undef, 9)}, 0,
+   'and not by another word';
+is @{$pg->call($db, 'clerk_search', $c2->{id}, $_, undef, 9)}, 0,
+   "«$_» finds nothing and harms nothing"
+    for "' OR 1=1 --", '!!!', '', ':*&|', "\\'";
+my ($number, $year) = $owner->selectrow_array('SELECT register_number,
+    register_year FROM letters WHERE register_number = 7');
+is @{$pg->call($db, 'clerk_search', $c2->{id}, "$number/$year", undef, 9)}, 1,
+   'by register number and year';
+
+# Pages -------------------------------------------------------------------------------------------
+
+my ($cursor, @all, $rows);
+do {
+    $rows = $pg->call($db, 'clerk_inbox', $c2->{id}, 'all', undef, undef,
+                      undef, undef, $cursor, 7);
+    push @all, map { $_->{tracking_code} } @$rows;
+    $cursor = $rows->[-1]{cursor} if @$rows;
+} while (@$rows == 7);
+is "@all", join(' ', map { $_->[0] } @{$owner->selectall_arrayref(
+    'SELECT tracking_code FROM letters ORDER BY created_at DESC, id DESC')}),
+   'keyset pages show every letter once, newest first';
+is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'all', undef, undef, undef,
+               undef, "0'; drop", 5)}, 5, 'a nonsense cursor: the first page';
+
+done_testing;

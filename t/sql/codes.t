@@ -1,0 +1,286 @@
+#!/usr/bin/perl
+
+# One-time codes and passwords: one winner, tries that survive everything,
+# waits that lock no owner out, strangers who learn nothing.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new;
+my $db = $pg->db;
+my $owner = $pg->owner;
+
+my $limits = '{"interval":0}';       # no pace between codes, unless tested
+
+
+sub ask {
+    my ($purpose, $who, %with) = @_;
+
+    return $pg->call($db, 'code_request', $purpose,
+        $who->{national_code}, $with{mobile} // $who->{mobile},
+        $with{browser} // 'browser', $with{address} // '10.0.0.1',
+        $with{code} // 'right', 'secret', $with{limits} // $limits)->[0];
+}
+
+
+sub verify {
+    my ($purpose, $code, $browser) = @_;
+
+    return $pg->call($db, $purpose eq 'login' ? 'login_code_verify'
+                                              : 'recover_verify',
+                     $browser // 'browser', $code, '10.0.0.1', '{}')->[0];
+}
+
+
+# The caps look back in time.
+sub forget {
+    $owner->do('TRUNCATE codes CASCADE');
+    $owner->do('TRUNCATE tries, code_totals');
+}
+
+
+my $ali = $pg->make_person($db, level => 3);
+my $nobody = { national_code => Cluster::national_code(999_999_99),
+               mobile => '09139999999' };
+
+# Race ---------------------------------------------------------------------------
+
+forget;
+ask(login => $ali);
+my @verdicts = $pg->parallel(50, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    my $v = $pg->call($dbh, 'login_code_verify', 'browser', 'right',
+                      '10.0.0.1', '{}')->[0];
+    "$v->{verdict} " . ($v->{person_id} // '');
+});
+is scalar(grep { $_ eq "ok $ali->{id}" } @verdicts), 1,
+   '50 submits of the right code: one winner';
+is scalar(grep { $_ eq 'expired ' } @verdicts), 49, 'and 49 losers';
+
+forget;
+ask(login => $ali);
+@verdicts = $pg->parallel(40, sub {
+    my ($dbh, $i) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'login_code_verify', 'browser', "guess-$i", '10.0.0.1',
+              '{}')->[0]{verdict};
+});
+is scalar(grep { $_ eq 'wrong' } @verdicts), 5, '40 guesses at once: five';
+is verify(login => 'right')->{verdict}, 'expired', 'and then it is closed';
+
+# Tries ----------------------------------------------------------------------------
+
+forget;
+ask(login => $ali);
+is verify(login => "wrong$_")->{tries_left}, 5 - $_, "guess $_" for 1 .. 5;
+is verify(login => 'right')->{verdict}, 'expired', 'after five it is over';
+
+forget;
+ask(login => $ali, code => 'old');
+ask(login => $ali, code => 'new');
+is verify(login => 'old')->{verdict}, 'wrong', 'a new code kills the old one';
+is verify(login => 'new')->{verdict}, 'ok', 'and works';
+
+forget;
+ask(login => $ali);
+is verify(recover => 'right')->{verdict}, 'expired', 'bound to its purpose';
+is verify(login => 'right', 'other')->{verdict}, 'expired', 'to its browser';
+is verify(login => 'right')->{verdict}, 'ok', 'where it belongs';
+
+forget;
+ask(login => $ali, limits => '{"life":0}');
+is verify(login => 'right')->{verdict}, 'expired', 'too old';
+
+# What is kept -----------------------------------------------------------------------
+
+my ($message) = $owner->selectrow_hashref(
+    q{SELECT * FROM messages WHERE template = 'code' ORDER BY id DESC LIMIT 1});
+is $message->{params}, '{}', 'no code in the parameters';
+is $message->{secret}, 'secret', 'but encrypted beside them';
+
+# Unknown national codes -----------------------------------------------------------
+
+forget;
+my $known = ask(login => $ali);
+my $unknown = ask(login => $nobody, browser => 'b2');
+my $false = ask(login => $ali, mobile => '09120000001', browser => 'b3');
+delete $_->{expires_at} for $known, $unknown, $false;
+is_deeply $unknown, $known, 'an unknown code gets the same answer';
+is_deeply $false, $known, 'a wrong mobile too';
+is verify(login => 'right', 'b2')->{verdict}, 'wrong',
+   'nobody can confirm a code that nobody got';
+is $pg->call($db, 'login_try', $nobody->{national_code}, 'b', '1')
+      ->[0]{verdict}, 'try', 'password: an unknown code may be tried';
+
+my $sent = sub { $owner->selectrow_array(
+    'SELECT count(*) FROM messages WHERE mobile = ?', undef, $_[0]) };
+is $sent->($nobody->{mobile}), 0, 'no SMS to a mobile without account';
+is $sent->('09120000001'), 0, 'nor to a wrong one';
+
+forget;
+my (@real, @decoy);
+for my $n (1 .. 9) {
+    push @real, ask(login => $ali, browser => "s$n")->{verdict};
+    push @decoy, ask(login => $nobody, browser => "s$n")->{verdict};
+}
+is "@real", 'sent sent sent sent sent sent wait wait wait',
+   'six codes an hour to one mobile';
+is "@decoy", "@real", 'the caps do not tell either';
+
+# Waits and caps --------------------------------------------------------------------
+
+forget;
+is ask(login => $ali, limits => '{}')->{resend}, 60, 'first: a minute';
+my $wait = ask(login => $ali, limits => '{}');
+is $wait->{verdict}, 'wait', 'at once: wait';
+cmp_ok $wait->{wait}, '>', 57, 'an honest number of seconds';
+cmp_ok $wait->{wait}, '<=', 60, 'not more';
+$owner->do(q{UPDATE codes SET created_at = created_at - interval '61 s'});
+is ask(login => $ali, limits => '{}')->{resend}, 120, 'then two';
+
+forget;
+my $n = 0;
+for (1 .. 70) {
+    $n++ if ask(login => { national_code => Cluster::national_code(5000 + $_),
+                           mobile => sprintf('0917%07d', $_) },
+                browser => "a$_")->{verdict} eq 'sent';
+}
+is $n, 60, 'sixty an hour from one address';
+forget;
+ask(login => $ali, browser => 'x1', limits => '{"total_day":1}');
+is ask(login => $ali, browser => 'x2', limits => '{"total_day":1}')
+       ->{verdict}, 'full', 'a day’s total';
+
+my @sends;
+forget;
+@sends = $pg->parallel(30, sub {
+    my ($dbh, $i) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'code_request', 'login', $ali->{national_code},
+              $ali->{mobile}, "par$i", "10.9.0.$i", 'c', 's', '{}')
+        ->[0]{verdict};
+});
+is scalar(grep { $_ eq 'sent' } @sends), 6, '30 at once: still six';
+
+# A stranger locks nobody out -------------------------------------------------------
+
+forget;
+$owner->do('DELETE FROM person_browsers');
+ask(login => $ali, browser => 'home');
+is verify(login => 'right', 'home')->{verdict}, 'ok', 'the owner at home';
+
+for my $b (1 .. 6) {
+    ask(login => $ali, browser => "evil$b", code => 'unknowable');
+    verify(login => "guess$_", "evil$b") for 1 .. 5;
+}
+is ask(login => $ali, browser => 'evil7')->{verdict}, 'wait',
+   'a stranger who guesses has to wait';
+is ask(login => $ali, browser => 'home', code => 'fresh')->{verdict}, 'sent',
+   'the owner’s browser does not';
+is verify(login => 'fresh', 'home')->{verdict}, 'ok', 'and gets in';
+
+# Passwords ---------------------------------------------------------------------------
+
+forget;
+$owner->do('UPDATE persons SET password_hash = ? WHERE id = ?', undef, 'h',
+           $ali->{id});
+
+
+sub try {
+    my ($who, $browser) = @_;
+
+    return $pg->call($db, 'login_try', $who->{national_code}, $browser,
+                     '10.0.0.1')->[0];
+}
+
+
+my @waits;
+for my $who ($ali, $nobody) {
+    my @w;
+    for (1 .. 8) {
+        push @w, try($who, 'evil')->{wait};
+        $owner->do(q{UPDATE tries SET blocked_until = NULL}) if $w[-1];
+    }
+    push @waits, "@w";
+}
+like $waits[0], qr/^0 0 0 0 0 2 0 [34]$/, 'five free, then 2, 4 … seconds';
+is $waits[1], $waits[0], 'the same for an unknown code';
+
+is try($ali, 'home')->{verdict}, 'try', 'the owner’s browser is not slowed';
+
+my @tried = $pg->parallel(30, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'login_try', Cluster::national_code(77), 'e', '1')
+        ->[0]{verdict};
+});
+is scalar(grep { $_ eq 'try' } @tried), 5, '30 at once: five tries';
+
+$owner->do(q{UPDATE tries SET failures = 100, blocked_until = NULL
+              WHERE scope = 'password'});
+is try($ali, 'evil')->{verdict}, 'code_only', 'after a hundred: by code only';
+ask(login => $ali, browser => 'new');
+is verify(login => 'right', 'new')->{verdict}, 'ok', 'by code';
+is try($ali, 'evil')->{verdict}, 'try', 'which gives the tries back';
+
+my $t = try($ali, 'home');
+$owner->do('UPDATE persons SET password_hash = ? WHERE id = ?', undef,
+           'changed', $ali->{id});
+ok !$pg->call($db, 'login_done', $ali->{national_code}, $ali->{id}, 'h',
+              'home', '1')->[0]{ok}, 'a password changed meanwhile: not in';
+
+# Recovery -----------------------------------------------------------------------------
+
+forget;
+my ($epoch) = $owner->selectrow_array(
+    'SELECT session_epoch FROM persons WHERE id = ?', undef, $ali->{id});
+is @{$pg->call($db, 'recover_granted', 'r')}, 0, 'nothing granted';
+is $pg->call($db, 'recover_password', 'r', 'new', '1')->[0]{verdict},
+   'expired', 'no password without a code';
+ask(recover => $ali, browser => 'r');
+is verify(recover => 'right', 'r')->{verdict}, 'ok', 'the code';
+is @{$pg->call($db, 'recover_granted', 'r')}, 1, 'granted';
+is @{$pg->call($db, 'recover_granted', 'q')}, 0, 'to this browser only';
+
+my @set = $pg->parallel(20, sub {
+    my ($dbh, $i) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'recover_password', 'r', "new$i", '1')->[0]{verdict};
+});
+is scalar(grep { $_ eq 'ok' } @set), 1, 'one password, once';
+is $owner->selectrow_array('SELECT session_epoch FROM persons WHERE id = ?',
+                           undef, $ali->{id}), $epoch + 1, 'sessions end';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages
+       WHERE template = 'password_changed' AND person_id = ?}, undef,
+       $ali->{id}), 1, 'the owner is told';
+
+# Clerks -----------------------------------------------------------------------------------
+
+my $clerk = $pg->make_staff('clerk', username => 'sara');
+my @got;
+push @got, $pg->call($db, 'staff_login_try', 'SARA', 'cb', '1')->[0]{wait}
+    for 1 .. 6;
+is "@got[0 .. 4]", '0 0 0 0 0', 'a clerk’s five tries';
+cmp_ok $got[5], '>', 0, 'then waits';
+
+my @steps = $pg->parallel(30, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    $pg->call($dbh, 'staff_totp_done', $clerk->{id}, 1, 58_000_000, 'cb',
+              '1')->[0]{ok} ? 'in' : 'out';
+});
+is scalar(grep { $_ eq 'in' } @steps), 1, 'one TOTP step lets one in';
+ok !$pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 57_999_999, 'cb', '1')
+       ->[0]{ok}, 'nor does an earlier one';
+ok $pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 58_000_001, 'cb', '1')
+       ->[0]{ok}, 'the next one does';
+
+done_testing;

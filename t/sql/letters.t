@@ -1,0 +1,342 @@
+#!/usr/bin/perl
+
+# A letter's life on the citizen's side: tracking codes, submission keys,
+# drafts, correction, follow-up, tickets, files, identity that waits.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new;
+my $db = $pg->db;
+my $owner = $pg->owner;
+
+
+# ISO/IEC 7064 MOD 11,10, written from the standard's hybrid recursion and
+# not from the SQL: a code with its check digit ends in 1.
+sub holds {
+    my ($p, $last) = (10, undef);
+
+    for my $digit (split //, $_[0]) {
+        $last = ($p + $digit) % 10;
+        $p = ($last || 10) * 2 % 11;
+    }
+
+    return $last == 1;
+}
+
+
+# Tracking codes -----------------------------------------------------------------
+
+ok holds('07945'), 'the standard’s own example: 0794 has the check digit 5';
+
+my @codes = map { $_->[0] } @{$owner->selectall_arrayref(
+    'SELECT tracking_candidate(8 + n % 5) FROM generate_series(1, 3000) AS n')};
+is scalar(grep { !holds($_) } @codes), 0, '3000 codes hold their check digit';
+is scalar(grep { /^0/ } @codes), 0, 'none begins with zero';
+my %first;
+$first{substr $_, 0, 1}++ for @codes;
+is keys %first, 9, 'every other first digit occurs';
+cmp_ok +(sort { $a <=> $b } values %first)[0], '>', 230, 'about as often';
+
+my $lengths = $owner->selectall_arrayref(
+    'SELECT n, tracking_length(n, 8) FROM unnest(ARRAY[1, 900000, 900001,
+     9900000, 9900001, 99900000, 99900001]::bigint[]) AS n');
+is_deeply [map { $_->[1] } @$lengths], [8, 8, 9, 9, 10, 10, 11],
+   'one digit more when a tenth of a length is used';
+is $owner->selectrow_array('SELECT tracking_length(1, 6)'), 6,
+   'the shortest length is a directive';
+
+my $ali = $pg->make_person($db, level => 3);
+
+# Nine hundred codes are a tenth of five digits: force collisions.
+$owner->do(q{INSERT INTO letters (tracking_code, person_id, person_kind,
+    first_name, last_name, father_name, birth_date, national_code, mobile,
+    address, subject)
+    SELECT d || check_digit_11_10(d), ?, 'natural', '', '', '', '1990-01-01',
+           '0000000000', '09120000000', '', 's'
+      FROM generate_series(1000, 9999) AS g, LATERAL (SELECT g::text AS d) AS t
+     WHERE g % 10 <> 7}, undef, $ali->{id});
+my $tight = eval { $pg->send_letter($db, $ali,
+                                    limits => '{"tracking_digits":5,"letters_day":99999}') };
+like $tight, qr/^\d{3}7\d$/, 'a free code is found among taken ones';
+$owner->do('DELETE FROM letters WHERE subject = ?', undef, 's');
+
+# Submission keys ------------------------------------------------------------------
+
+my $more = '{"letters_day":99999}';
+my @form = Cluster::letter_form(key => 'the-same-key', limits => $more);
+my @got = $pg->parallel(30, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    my $r = $pg->person($dbh, $ali, 'letter_submit', @form)->[0];
+    "$r->{tracking_code} " . ($r->{repeated} ? 'again' : 'first');
+});
+is scalar(grep { /first$/ } @got), 1, 'one form sent 30 times: one letter';
+my %code = map { /^(\d+)/ => 1 } @got;
+is keys %code, 1, 'and one tracking code for all';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages
+       WHERE letter_id = (SELECT id FROM letters WHERE tracking_code = ?)},
+       undef, keys %code), 1, 'one SMS';
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'ticket_create', 'the-same-key', 's', 'b',
+                   '[]') }),
+   'CR409 submission_key_used', 'a key makes one kind of thing';
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'letter_submit',
+                   Cluster::letter_form(key => 'short')) }),
+   'CR422 submission_key:submission_key_invalid', 'no key, no letter';
+
+my $sara = $pg->make_person($db, level => 3);
+my $hers = $pg->person($db, $sara, 'letter_submit', @form)->[0];
+ok !$hers->{repeated}, 'another person’s key is another key';
+
+is $pg->refused($db, sub {
+       $pg->send_letter($db, $sara, limits => '{"letters_day":1}') }),
+   'CR429 too_often', 'a day’s limit';
+
+# The database alone decides who may -------------------------------------------------
+
+is $pg->refused($db, sub {
+       $pg->call($db, 'letter_submit', Cluster::letter_form()) }),
+   'CR401 session_ended', 'no write without a guard';
+my $low = $pg->make_person($db, level => 2);
+is $pg->refused($db, sub { $pg->send_letter($db, $low) }),
+   'CR403 identity_needed', 'no letter below level 3';
+
+# Drafts ----------------------------------------------------------------------------
+
+my $draft = $pg->person($db, $ali, 'draft_save', undef,
+    '{"person_kind":"natural","subject":"موضوع پیش‌نویس","address":"تهران",
+      "body":"متن","national_code":"1","level":"9"}',
+    Cluster::file_list('d', 'e'), undef)->[0]{draft};
+my $kept = $pg->call($db, 'drafts_show', $ali->{id}, $draft)->[0];
+is $kept->{subject}, 'موضوع پیش‌نویس', 'a draft';
+my ($fields) = $owner->selectrow_array(
+    'SELECT fields::text FROM drafts WHERE id = ?', undef, $draft);
+unlike $fields, qr/level|national_code/, 'only the form’s own fields';
+is @{$pg->call($db, 'drafts_show', $sara->{id}, $draft)}, 0, 'not another’s';
+my $files = $pg->call($db, 'drafts_files', $ali->{id}, $draft);
+is @$files, 2, 'its files';
+is @{$pg->call($db, 'files_show', $sara->{id}, $files->[0]{file_id})}, 0,
+   'not another’s';
+$pg->person($db, $ali, 'draft_save', $draft, '{"subject":"دو"}',
+            Cluster::file_list('f'), "[\"$files->[1]{file_id}\"]");
+is join(' ', map { $_->{name} }
+        @{$pg->call($db, 'drafts_files', $ali->{id}, $draft)}),
+   'e.jpg f.jpg', 'an unticked file goes, a new one comes';
+$pg->person($db, $ali, 'draft_save', $draft,
+    '{"person_kind":"natural","subject":"سه","address":"تهران"}', undef,
+    undef);
+my @draft_form = ('draft-key-1', $draft, (undef) x 12, $more);
+is $pg->refused($db, sub {
+       $pg->person($db, $sara, 'letter_submit', 'draft-key-2', $draft,
+                   (undef) x 12, $more) }),
+   'CR404 draft_gone', 'nobody sends another’s draft';
+my $from = $pg->person($db, $ali, 'letter_submit', @draft_form)->[0];
+my $shown = $pg->call($db, 'letters_show', $ali->{id},
+                      $from->{tracking_code})->[0];
+is $shown->{subject}, 'سه', 'sent from the draft';
+is @{$pg->call($db, 'letters_files', $ali->{id}, $from->{tracking_code})}, 2,
+   'with its files';
+is @{$pg->call($db, 'drafts_show', $ali->{id}, $draft)}, 0, 'the draft is gone';
+ok $pg->person($db, $ali, 'letter_submit', @draft_form)->[0]{repeated},
+   'sent again: the same letter';
+
+# Correction -----------------------------------------------------------------------
+
+my $clerk = $pg->make_staff('clerk');
+my $t = $pg->send_letter($db, $ali, limits => $more,
+                         files => Cluster::file_list('p', 'q'));
+my ($p, $q) = map { $_->{file_id} }
+    @{$pg->call($db, 'letters_files', $ali->{id}, $t)};
+
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'letter_correct', Cluster::key(), $t, $p,
+                   Cluster::file_list('z')) }),
+   'CR409 correction_refused', 'nothing was asked';
+
+$pg->staff($db, $clerk, 'letter_ask_correction', Cluster::key(), $t,
+           'صفحهٔ دو خوانا نیست', $p);
+is $pg->refused($db, sub {
+       $pg->staff($db, $clerk, 'letter_ask_correction', Cluster::key(), $t,
+                  'باز هم', $p) }),
+   'CR409 letter_correction_open', 'asked once';
+is $pg->call($db, 'letters_show', $ali->{id}, $t)->[0]{status}, 'correction',
+   'the status says so';
+is $pg->call($db, 'letters_correction', $ali->{id}, $t)->[0]{file_name},
+   'p.jpg', 'and which file';
+is $pg->refused($db, sub {
+       $pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t) }),
+   'CR409 letter_correction_open', 'it does not close';
+
+# Four working days later.
+my ($due) = $owner->selectrow_array(
+    'SELECT due_on FROM letters WHERE tracking_code = ?', undef, $t);
+$owner->do('UPDATE letters SET clock_stopped_on = add_working_days(today(), -4)
+             WHERE tracking_code = ?', undef, $t);
+
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'letter_correct', Cluster::key(), $t, $q,
+                   Cluster::file_list('z')) }),
+   'CR422 file_id:file_id_wrong', 'only the file that was asked for';
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'letter_correct', Cluster::key(), $t, $p,
+                   Cluster::file_list('y', 'z')) }),
+   'CR422 file:file_required', 'one file';
+is $pg->refused($db, sub {
+       $pg->person($db, $sara, 'letter_correct', Cluster::key(), $t, $p,
+                   Cluster::file_list('z')) }),
+   'CR404 not_found', 'not by another';
+$pg->person($db, $ali, 'letter_correct', Cluster::key(), $t, $p,
+            Cluster::file_list('z'));
+is $pg->call($db, 'letters_show', $ali->{id}, $t)->[0]{status},
+   'secretariat', 'the letter goes on';
+is join(' ', map { $_->{name} }
+        @{$pg->call($db, 'letters_files', $ali->{id}, $t)}),
+   'q.jpg z.jpg', 'the file is replaced';
+is $owner->selectrow_array('SELECT due_on FROM letters
+       WHERE tracking_code = ?', undef, $t),
+   $owner->selectrow_array('SELECT add_working_days(?::date, 4)', undef, $due),
+   'the clock stood still meanwhile';
+
+# Follow-up ------------------------------------------------------------------------
+
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'letter_followup', Cluster::key(), $t, 'پیرو',
+                   '[]') }),
+   'CR409 followup_refused', 'no follow-up before the answer';
+$pg->staff($db, $clerk, 'letter_reply', Cluster::key(), $t, 'پاسخ', 1, undef,
+           '[]');
+$pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t);
+my $key = Cluster::key();
+$pg->person($db, $ali, 'letter_followup', $key, $t, 'پیرو',
+            Cluster::file_list('n'));
+ok $pg->person($db, $ali, 'letter_followup', $key, $t, 'پیرو',
+               '[]')->[0]{repeated}, 'once';
+$shown = $pg->call($db, 'clerk_letter_show', $clerk->{id}, $t)->[0];
+ok !$shown->{is_closed}, 'a follow-up wakes the letter';
+is $shown->{owner_name}, $pg->call($db, 'staff_show', $clerk->{id})
+                            ->[0]{name}, 'with the clerk who had it';
+is $shown->{status}, 'registered', 'unanswered again';
+
+# Tracking ---------------------------------------------------------------------------
+
+my $last4 = substr $ali->{mobile}, -4;
+my $found = $pg->call($db, 'track', $t, $last4, '10.7.0.1')->[0];
+is_deeply [sort keys %$found],
+   [qw(created_at status updated_at verdict wait)], 'tracking: only the state';
+is $found->{status}, 'registered', 'which is';
+my @tracks = map { $pg->call($db, 'track', $t, 9000 + $_,
+                             "10.7.1.$_")->[0]{verdict} } 1 .. 8;
+is "@tracks", 'unknown unknown unknown unknown unknown wait wait wait',
+   'guessing the digits of one code, from anywhere, is slowed';
+
+# Files ------------------------------------------------------------------------------
+
+my $sha = '61' x 32;
+is $pg->call($db, 'file_removal_begin', $sha)->[0]{ok}, 0,
+   'a file with a row stays';
+my $free = '7b' x 32;
+is_deeply [map { $_->{sha256} } @{$pg->call($db, 'files_unreferenced',
+               "[\"$sha\",\"$free\"]")}], [$free], 'orphans';
+is $pg->call($db, 'file_removal_begin', $free)->[0]{ok}, 1, 'may go';
+is $pg->refused($db, sub {
+       $pg->send_letter($db, $ali, limits => $more,
+                        files => Cluster::file_list('{')) }),
+   'CR503 file_busy', 'no row for a file that is being removed';
+$pg->call($db, 'file_removal_end', $free);
+ok $pg->send_letter($db, $ali, limits => $more,
+                    files => Cluster::file_list('{')), 'afterwards again';
+
+# Tickets ----------------------------------------------------------------------------
+
+my @ticket = (Cluster::key(), 'موضوع', 'متن', Cluster::file_list('t'));
+my $ticket = $pg->person($db, $ali, 'ticket_create', @ticket)->[0];
+is $pg->person($db, $ali, 'ticket_create', @ticket)->[0]{ticket_number},
+   $ticket->{ticket_number}, 'one ticket';
+my $number = $ticket->{ticket_number};
+is @{$pg->call($db, 'tickets_show', $sara->{id}, $number)}, 0, 'not another’s';
+is $pg->refused($db, sub {
+       $pg->person($db, $sara, 'ticket_message', Cluster::key(), $number,
+                   'x', '[]') }), 'CR404 not_found', 'nor to be answered';
+my ($file) = map { $_->{file_id} }
+    @{$pg->call($db, 'tickets_message_files', $ali->{id}, $number)};
+is @{$pg->call($db, 'files_show', $ali->{id}, $file)}, 1, 'its file is mine';
+is @{$pg->call($db, 'files_show', $sara->{id}, $file)}, 0, 'not hers';
+is @{$pg->call($db, 'clerk_files_show', $clerk->{id}, $file)}, 1, 'a clerk’s';
+$pg->staff($db, $clerk, 'ticket_reply', Cluster::key(), $number, 'جواب', '[]');
+is $pg->call($db, 'desk_tickets', $ali->{id})->[0]{open_tickets}, 1, 'news';
+$pg->person($db, $ali, 'ticket_seen', $number);
+is $pg->call($db, 'desk_tickets', $ali->{id})->[0]{open_tickets}, 0, 'read';
+$pg->person($db, $ali, 'ticket_message', Cluster::key(), $number, 'باز', '[]');
+is $pg->call($db, 'clerk_tickets', 'open', undef, 10)->[0]{ticket_number},
+   $number, 'open again';
+$pg->staff($db, $clerk, 'ticket_close', $number);
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'ticket_message', Cluster::key(), $number,
+                   'x', '[]') }), 'CR409 ticket_closed', 'closed';
+
+# Identity that waits ------------------------------------------------------------------
+
+my $new = $pg->make_person($db);
+$pg->person($db, $new, 'identity_ask', 'mobile', 5);
+is $pg->identity($db, $new, 'mobile', 'unknown')->{step_state}, 'pending',
+   'unknown: pending';
+is @{$pg->call($db, 'identity_claim', 10, 60)}, 0, 'not at once';
+$owner->do('UPDATE identity_tasks SET next_at = now()');
+my @tasks = $pg->parallel(10, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    scalar @{$pg->call($dbh, 'identity_claim', 10, 60)};
+});
+is eval { my $sum = 0; $sum += $_ for @tasks; $sum }, 1,
+   'ten relays: one asks again';
+is $pg->identity($db, $new, 'mobile', 'yes', relay => 1)->{level}, 2, 'yes';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages
+       WHERE person_id = ? AND template = 'identity_done'}, undef,
+       $new->{id}), 1, 'and the person is told';
+is $owner->selectrow_array('SELECT count(*) FROM identity_tasks'), 0,
+   'no task is left';
+$pg->identity($db, $new, 'mobile', 'unknown');
+is $pg->call($db, 'person_guard', $new->{id}, 1)->[0]{level}, 2,
+   'a later unknown takes nothing away';
+$pg->identity($db, $new, 'registry', 'no', reason => 'mismatch') for 1 .. 3;
+is $pg->person($db, $new, 'identity_ask', 'registry', 3)->[0]{verdict},
+   'wait', 'three answers a day';
+is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
+   'the birth date can be corrected';
+
+# A new mobile -------------------------------------------------------------------------
+
+$owner->do('TRUNCATE codes CASCADE');
+is $pg->refused($db, sub {
+       $pg->person($db, $ali, 'mobile_request', $ali->{mobile}, 'b', '1',
+                   'c', 's', '{}') }),
+   'CR422 mobile:mobile_unchanged', 'the same mobile';
+$pg->person($db, $ali, 'mobile_request', '09129876543', 'b', '1', 'c', 's',
+            '{}');
+is $pg->person($db, $sara, 'mobile_verify', 'b', 'c', '{}')->[0]{verdict},
+   'expired', 'a code for another person';
+$owner->do('TRUNCATE codes CASCADE');
+$pg->person($db, $ali, 'mobile_request', '09129876543', 'b', '1', 'c', 's',
+            '{}');
+my $changed = $pg->person($db, $ali, 'mobile_verify', 'b', 'c', '{}')->[0];
+is $changed->{verdict}, 'ok', 'a new mobile';
+$ali->{epoch} = $changed->{session_epoch};
+is $pg->call($db, 'person_guard', $ali->{id}, $ali->{epoch})->[0]{level}, 1,
+   'back at level 1';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages
+       WHERE template = 'mobile_changed' AND mobile = ?}, undef,
+       $ali->{mobile}), 1, 'the old number is told';
+$ali->{mobile} = '09129876543';
+is $pg->identity($db, $ali, 'mobile', 'yes')->{level}, 3,
+   'the new one proven: level 3 again, the person is the same';
+
+done_testing;

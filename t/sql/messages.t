@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+
+# The outbox: claims and leases, order, poison, unknown answers, delivery,
+# sending again, and that nothing is sent twice or lost by racing relays.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new;
+my $db = $pg->db;
+my $owner = $pg->owner;
+
+
+sub clear { $owner->do('TRUNCATE messages, message_attempts CASCADE') }
+
+
+# Messages to mobiles, in this order; their ids.
+sub queue {
+    return map { $owner->selectrow_array(
+        q{INSERT INTO messages (template, mobile, priority, expires_at)
+          VALUES ('x', ?, ?, now() + interval '1 hour') RETURNING id}, undef,
+        ref $_ ? @$_ : ($_, 5)) } @_;
+}
+
+
+sub claim { @{$pg->call($db, 'messages_claim', $_[0] // 10, 30, 'n1')} }
+sub ids { join ' ', map { $_->{id} } @_ }
+
+
+sub result {
+    my ($m, $outcome, %with) = @_;
+
+    return $pg->call($db, 'message_result', $m->{id}, $m->{tries}, $outcome,
+                     'kave', $with{id}, $with{reason}, $with{cost},
+                     $with{text}, $with{parts})->[0]{accepted};
+}
+
+
+sub state {
+    return scalar $owner->selectrow_array(
+        'SELECT state FROM messages WHERE id = ?', undef, $_[0]);
+}
+
+
+sub due { $owner->do("UPDATE messages SET next_at = now() - interval '1 s'") }
+
+
+# Codes first, one mobile in order -------------------------------------------------
+
+my @m = queue('0911', '0912', '0911', ['0913', 0]);
+is ids(claim()), "$m[3] $m[0] $m[1]", 'codes first; one of each mobile';
+is ids(claim()), '', 'the second of 0911 waits for the first';
+
+clear;
+@m = queue('0911', '0911');
+my ($first) = claim();
+ok result($first, 'sent', id => 'p1', cost => 300, text => 'متن', parts => 2),
+   'sent';
+is state($m[0]), 'sent', 'as a state';
+is ids(claim()), $m[1], 'then the next to the same mobile';
+
+# Races ----------------------------------------------------------------------------
+
+clear;
+@m = queue(map { "09$_" } 1 .. 200);
+my @claimed = $pg->parallel(8, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    my @got;
+    while (my @c = @{$pg->call($dbh, 'messages_claim', 7, 30, 'n')}) {
+        push @got, map { $_->{id} } @c;
+    }
+    "@got";
+});
+my @got = sort { $a <=> $b } map { split } @claimed;
+is "@got", "@m", 'eight relays: each message claimed once, none left';
+
+# Order, when many relays race for one person.
+clear;
+@m = queue(('0911') x 20);
+my @order = $pg->parallel(4, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    my @got;
+    for (1 .. 60) {
+        for my $c (@{$pg->call($dbh, 'messages_claim', 5, 30, 'n')}) {
+            my ($at) = $dbh->selectrow_array('SELECT extract(epoch FROM clock_timestamp())');
+            push @got, "$at:$c->{id}";
+            $pg->call($dbh, 'message_result', $c->{id}, $c->{tries}, 'sent',
+                      'k', 'p', undef, undef, undef, undef);
+        }
+    }
+    "@got";
+});
+my @sent = map { /:(\d+)/ } sort { ($a =~ /^(.*):/)[0] <=> ($b =~ /^(.*):/)[0] }
+    map { split } @order;
+is "@sent", "@m", 'one person’s messages keep their order';
+
+# Retries --------------------------------------------------------------------------
+
+clear;
+@m = queue('0911', '0911', '0912');
+for my $try (1 .. 3) {
+    my ($c) = grep { $_->{id} == $m[0] } claim();
+    is $c->{tries}, $try, "try $try";
+    result($c, 'retry', reason => 'busy');
+    is state($m[0]), 'queued', 'again later';
+    due;
+}
+my @both = claim();
+like ids(@both), qr/\b$m[1]\b/,
+   'after three failures it holds up the next one no more';
+result($_, 'retry', reason => 'busy') for grep { $_->{id} == $m[0] } @both;
+
+for (5 .. 10) {
+    due;
+    my ($c) = grep { $_->{id} == $m[0] } claim();
+    result($c, 'retry', reason => 'busy') if $c;
+}
+is state($m[0]), 'failed', 'ten tries and no more';
+
+clear;
+@m = queue('0911');
+my ($c) = claim();
+result($c, 'failed', reason => 'blacklist');
+is state($m[0]), 'failed', 'refused for good';
+due;
+is ids(claim()), '', 'not sent again';
+
+# Leases ----------------------------------------------------------------------------
+
+clear;
+@m = queue('0911');
+($c) = claim();
+$owner->do(q{UPDATE messages SET lease_until = now() - interval '1 s'});
+my $swept = $pg->call($db, 'messages_sweep')->[0];
+is $swept->{unknown}, 1, 'a node that died leaves an unknown message';
+is ids(claim()), '', 'which is not simply sent again';
+my ($check) = @{$pg->call($db, 'messages_to_check', 10, 30)};
+is $check->{state}, 'unknown', 'the provider is asked';
+is $check->{provider_key}, $m[0], 'by our own id';
+is @{$pg->call($db, 'messages_to_check', 10, 30)}, 0, 'by one node';
+is $pg->call($db, 'message_checked', $m[0], 'unsent', 'kave', undef, undef, 0)
+      ->[0]{state}, 'queued', 'it never came there: again';
+my ($second) = claim();
+is $second->{tries}, 2, 'the second try';
+ok !result($c, 'failed', reason => 'late'), 'the first one’s late word';
+is state($m[0]), 'sending', 'changes nothing';
+ok result($second, 'unknown', reason => 'timeout'), 'no answer';
+is state($m[0]), 'unknown', 'is unknown, never sent';
+ok result($second, 'sent', id => 'p2'), 'a late answer that it was sent';
+is state($m[0]), 'sent', 'counts';
+
+clear;
+@m = queue('0911');
+($c) = claim();
+result($c, 'unknown');
+for my $n (1 .. 3) {
+    due;
+    my ($u) = @{$pg->call($db, 'messages_to_check', 10, 30)};
+    is $pg->call($db, 'message_checked', $m[0], 'pending', undef, undef,
+                 undef, 3)->[0]{state}, $n < 3 ? 'unknown' : 'queued',
+       $n < 3 ? 'nobody knows: wait' : 'after three checks: send again';
+}
+is $owner->selectrow_array('SELECT count(*) FROM message_attempts
+       WHERE message_id = ?', undef, $m[0]), 4, 'every attempt is kept';
+
+# Codes expire unsent -----------------------------------------------------------------
+
+clear;
+@m = queue(['0911', 0]);
+$owner->do(q{UPDATE messages SET expires_at = now() - interval '1 s',
+             secret = 'x'});
+is ids(claim()), '', 'a code is not sent late';
+is $pg->call($db, 'messages_sweep')->[0]{expired}, 1, 'it expires';
+is $owner->selectrow_array('SELECT secret FROM messages'), undef, 'erased';
+
+clear;
+@m = queue(['0911', 0]);
+$owner->do(q{UPDATE messages SET secret = 'x'});
+($c) = claim();
+is $c->{secret}, 'x', 'the relay gets the secret';
+result($c, 'sent', id => 'p', text => 'کد: ******');
+is $owner->selectrow_array('SELECT secret FROM messages'), undef,
+   'erased once sent';
+
+# Delivery and the letter’s mark -------------------------------------------------------
+
+clear;
+my $ali = $pg->make_person($db, level => 3);
+my $clerk = $pg->make_staff('clerk');
+clear;
+my $t = $pg->send_letter($db, $ali);
+my $marked = sub { $owner->selectrow_array(
+    'SELECT undelivered FROM letters WHERE tracking_code = ?', undef, $t) };
+($c) = claim();
+result($c, 'sent', id => 'p9');
+due;
+$pg->call($db, 'messages_to_check', 10, 30);
+is $pg->call($db, 'message_checked', $c->{id}, 'failed', 'kave', 'p9',
+             'blocked', 0)->[0]{state}, 'failed', 'not delivered';
+ok $marked->(), 'the letter is in «ابلاغ‌نشده»';
+is $pg->call($db, 'clerk_inbox', $clerk->{id}, 'undelivered', (undef) x 5, 9)
+      ->[0]{tracking_code}, $t, 'as the tab shows';
+is $pg->call($db, 'letters_events', $ali->{id}, $t)->[0]{sms_state}, 'failed',
+   'the citizen sees it in plain words';
+
+my $key = Cluster::key();
+my $again = $pg->staff($db, $clerk, 'message_resend', $key, $c->{id})->[0];
+ok $again->{new_id} > $c->{id}, 'sent again: a new message';
+is $pg->staff($db, $clerk, 'message_resend', $key, $c->{id})->[0]{new_id},
+   $again->{new_id}, 'once';
+is $pg->refused($db, sub {
+       $pg->staff($db, $clerk, 'message_resend', Cluster::key(), $c->{id}) }),
+   'CR409 message_not_resendable', 'not from another form either';
+ok !$marked->(), 'the mark is off';
+($c) = claim();
+result($c, 'failed', reason => 'x');
+ok $marked->(), 'on again when that fails too';
+
+my ($code) = queue(['0911', 0]);
+$owner->do(q{UPDATE messages SET state = 'failed' WHERE id = ?}, undef, $code);
+is $pg->refused($db, sub {
+       $pg->staff($db, $clerk, 'message_resend', Cluster::key(), $code) }),
+   'CR409 message_is_code', 'codes are not sent again';
+my $expert = $pg->make_staff('expert');
+is $pg->refused($db, sub {
+       $pg->staff($db, $expert, 'message_resend', Cluster::key(), $c->{id}) }),
+   'CR403 role_refused', 'nor by experts';
+
+done_testing;

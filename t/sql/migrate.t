@@ -1,0 +1,118 @@
+#!/usr/bin/perl
+
+# sql/migrate: installs, does nothing twice, refuses what changed, applies
+# functions again when they changed, and two runs do not collide.
+
+use strict;
+use warnings;
+use utf8;
+
+use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new(bare => 1);
+my $copy = tempdir(CLEANUP => 1);
+system("cp -r $Cluster::TOP/sql $copy/") == 0 or die;
+
+# Two first installations at once.
+my @runs = map {
+    open my $out, '-|',
+        "$copy/sql/migrate 'host=$pg->{dir} user=postgres dbname=portal' 2>&1; echo rc=\$?"
+        or die;
+    $out;
+} 1 .. 2;
+my @said = map { local $/; readline $_ } @runs;
+is scalar(grep { /rc=0/ } @said), 2, 'two at once: both well';
+is scalar(grep { /migration 001_schema applied/ } @said), 1, 'applied by one';
+is scalar(grep { /functions unchanged/ } @said), 1, 'the other had nothing to do';
+
+my ($rc, $out) = $pg->migrate("$copy/sql");
+is $rc, 0, 'again';
+is $out, "functions unchanged\nschema at "
+    . (sort map { m{([^/]+)\.sql$} } glob "$copy/sql/migrations/*.sql")[-1]
+    . "\n", 'nothing to do';
+
+my $db = $pg->db;
+my $sth = $db->prepare_cached($pg->statement('letters_count'), undef, 3);
+$sth->execute(1);
+$sth->fetchall_arrayref;
+
+# A portal that goes on running while functions change.
+my $ali = $pg->make_person($db, level => 3);
+open my $f, '>>', "$copy/sql/functions/00_base.sql" or die;
+print $f "CREATE OR REPLACE FUNCTION brand_new() RETURNS int LANGUAGE sql AS "
+         . "'SELECT 7';\n";
+close $f;
+($rc, $out) = $pg->migrate("$copy/sql");
+like $out, qr/functions applied/, 'a changed function: applied again';
+is $pg->owner->selectrow_array('SELECT brand_new()'), 7, 'it is there';
+ok !eval { $db->selectrow_array('SELECT brand_new()') }, 'not the portal’s';
+ok $pg->send_letter($db, $ali),
+   'statements prepared before go on working afterwards';
+
+# A mistake in a function leaves everything as it was.
+open $f, '>>', "$copy/sql/functions/00_base.sql" or die;
+print $f "CREATE FUNCTION broken() RETURNS int LANGUAGE sql AS 'SELECT nix';\n";
+close $f;
+($rc, $out) = $pg->migrate("$copy/sql");
+isnt $rc, 0, 'a broken function is refused';
+ok $pg->send_letter($db, $ali), 'and nothing changed';
+system("cp $Cluster::TOP/sql/functions/00_base.sql $copy/sql/functions/");
+
+# New and changed migrations.
+open my $m, '>', "$copy/sql/migrations/900_test.sql" or die;
+print $m "CREATE TABLE extra (id int);\n";
+close $m;
+($rc, $out) = $pg->migrate("$copy/sql");
+like $out, qr/migration 900_test applied/, 'a new migration';
+open $m, '>>', "$copy/sql/migrations/900_test.sql" or die;
+print $m "-- changed\n";
+close $m;
+($rc, $out) = $pg->migrate("$copy/sql");
+isnt $rc, 0, 'changed afterwards: refused';
+like $out, qr/900_test was changed/, 'and named';
+unlink "$copy/sql/migrations/900_test.sql";
+($rc, $out) = $pg->migrate("$copy/sql");
+like $out, qr/newer than these files/, 'older files on a newer database: refused';
+
+# A migration that fails half-way leaves nothing.
+$pg->owner->do(q{DELETE FROM schema_migrations WHERE name = '900_test'});
+open $m, '>', "$copy/sql/migrations/901_bad.sql" or die;
+print $m "CREATE TABLE half (id int);\nSELECT 1/0;\n";
+close $m;
+($rc, $out) = $pg->migrate("$copy/sql");
+isnt $rc, 0, 'a failing migration';
+ok !$pg->owner->selectrow_array(q{SELECT to_regclass('half') IS NOT NULL}),
+   'leaves nothing behind';
+unlink "$copy/sql/migrations/901_bad.sql";
+
+# The owner alone can upgrade.
+($rc, $out) = do {
+    my $o = qx{$copy/sql/migrate "host=$pg->{dir} user=correspondence_owner dbname=portal" 2>&1};
+    ($? >> 8, $o);
+};
+is $rc, 0, 'the owner may run it too';
+
+# create-admin.
+my $admin = sub {
+    my $o = qx{$Cluster::TOP/sql/create-admin -d "host=$pg->{dir} user=postgres dbname=portal" @_ 2>&1};
+    ($? >> 8, $o);
+};
+($rc, $out) = $admin->(qw(-u https://x.ir/clerk/ root Ali));
+is $rc, 0, 'the first administrator';
+my ($token) = $out =~ m{^https://x\.ir/clerk/invitations/([\w-]{43})$}m;
+ok $token, 'a link with 256 bits';
+is $pg->call($db, 'invitation_show', $token)->[0]{role}, 'admin', 'that works';
+($rc, my $again) = $admin->(qw(root Ali));
+is $rc, 0, 'another link';
+is @{$pg->call($db, 'invitation_show', $token)}, 0, 'the old one ended';
+$pg->owner->do(q{UPDATE staff SET status = 'active'});
+($rc, $out) = $admin->(qw(root Ali));
+isnt $rc, 0, 'not for an account in use';
+like $out, qr/username_taken/, 'and it says why';
+
+done_testing;
