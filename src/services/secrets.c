@@ -197,14 +197,25 @@ corr_secrets_read(const char *path, unsigned char *data, char *error)
 /*
  * A file of nothing but base64 (either alphabet, line ends allowed) is taken
  * as such; that 32 random bytes look like it does not happen.  Returns the
- * length of the bytes, which replace the text.
+ * length of the bytes, which replace the text.  The characters are looked at
+ * first, since libsodium 1.0.18 takes many above 127 for good ones.
  */
 
 static size_t
 corr_secrets_unarmour(unsigned char *data, size_t len)
 {
-    size_t         n;
+    size_t         i, n;
     unsigned char  raw[CORR_SECRETS_MAX];
+
+    static const char  letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "abcdefghijklmnopqrstuvwxyz"
+                                   "0123456789+/-_=\r\n";
+
+    for (i = 0; i < len; i++) {
+        if (memchr(letters, data[i], sizeof(letters) - 1) == NULL) {
+            return len;
+        }
+    }
 
     if (sodium_base642bin(raw, sizeof(raw), (char *) data, len, "\r\n", &n,
                           NULL, sodium_base64_VARIANT_ORIGINAL) != 0
