@@ -7,7 +7,7 @@
  */
 
 #include "pg_private.h"
-#include "pg_decode.h"
+#include "../lib/pg_decode.h"
 
 #include <libpq-fe.h>
 #include <openssl/ssl.h>

@@ -6,7 +6,7 @@
 #ifndef CORR_PG_DECODE_H
 #define CORR_PG_DECODE_H
 
-#include "../lib/value.h"
+#include "value.h"
 
 
 #define CORR_PG_UUID_LEN  36

@@ -32,9 +32,9 @@
 #define PG_EPOCH_USEC    (PG_EPOCH_DAYS * INT64_C(86400000000))
 
 
-static int corr_pg_integer(const unsigned char *p, size_t len, int64_t *n);
-static void corr_pg_float(const unsigned char *p, size_t len,
-    corr_value_t *value);
+static size_t corr_pg_size(uint32_t oid);
+static int64_t corr_pg_integer(const unsigned char *p, size_t len);
+static double corr_pg_float(const unsigned char *p, size_t len);
 static void corr_pg_time(int64_t n, corr_value_t *value);
 static void corr_pg_date(int64_t n, corr_value_t *value);
 static void corr_pg_uuid(const unsigned char *p, unsigned char *room);
@@ -94,16 +94,24 @@ void
 corr_pg_decode(uint32_t oid, const unsigned char *p, size_t len,
     unsigned char *room, corr_value_t *value)
 {
+    size_t   size;
     int64_t  n;
 
     value->kind = corr_pg_kind(oid);
     value->s = corr_make_str(p, len);
 
+    size = corr_pg_size(oid);
+
+    if (size != 0 && len != size) {
+        value->kind = CORR_NULL;
+        return;
+    }
+
     switch (oid) {
 
     case PG_FLOAT4:
     case PG_FLOAT8:
-        corr_pg_float(p, len, value);
+        value->d = corr_pg_float(p, len);
         return;
 
     case PG_VOID:
@@ -124,7 +132,7 @@ corr_pg_decode(uint32_t oid, const unsigned char *p, size_t len,
 
     case PG_UUID:
 
-        if (len != 16 || room == NULL) {
+        if (room == NULL) {
             value->kind = CORR_NULL;
             return;
         }
@@ -140,10 +148,7 @@ corr_pg_decode(uint32_t oid, const unsigned char *p, size_t len,
         return;
     }
 
-    if (!corr_pg_integer(p, len, &n)) {
-        value->kind = CORR_NULL;
-        return;
-    }
+    n = corr_pg_integer(p, len);
 
     switch (value->kind) {
 
@@ -165,15 +170,43 @@ corr_pg_decode(uint32_t oid, const unsigned char *p, size_t len,
 }
 
 
-static int
-corr_pg_integer(const unsigned char *p, size_t len, int64_t *n)
+/* Of a type whose values are all as long; 0: of any length. */
+
+static size_t
+corr_pg_size(uint32_t oid)
+{
+    switch (oid) {
+
+    case PG_BOOL:
+        return 1;
+
+    case PG_INT2:
+        return 2;
+
+    case PG_INT4:
+    case PG_FLOAT4:
+    case PG_DATE:
+        return 4;
+
+    case PG_INT8:
+    case PG_FLOAT8:
+    case PG_TIMESTAMPTZ:
+        return 8;
+
+    case PG_UUID:
+        return 16;
+
+    default:
+        return 0;
+    }
+}
+
+
+static int64_t
+corr_pg_integer(const unsigned char *p, size_t len)
 {
     size_t    i;
     uint64_t  u;
-
-    if (len != 1 && len != 2 && len != 4 && len != 8) {
-        return 0;
-    }
 
     /* the sign goes all the way up */
 
@@ -183,35 +216,29 @@ corr_pg_integer(const unsigned char *p, size_t len, int64_t *n)
         u = (u << 8) | p[i];
     }
 
-    *n = (int64_t) u;
-
-    return 1;
+    return (int64_t) u;
 }
 
 
-static void
-corr_pg_float(const unsigned char *p, size_t len, corr_value_t *value)
+static double
+corr_pg_float(const unsigned char *p, size_t len)
 {
     float     f;
     double    d;
     int64_t   n;
     uint32_t  u;
 
-    if ((len != 4 && len != 8) || !corr_pg_integer(p, len, &n)) {
-        value->kind = CORR_NULL;
-        return;
-    }
+    n = corr_pg_integer(p, len);
 
     if (len == 4) {
         u = (uint32_t) n;
         memcpy(&f, &u, 4);
-        d = f;
-
-    } else {
-        memcpy(&d, &n, 8);
+        return f;
     }
 
-    value->d = d;
+    memcpy(&d, &n, 8);
+
+    return d;
 }
 
 
