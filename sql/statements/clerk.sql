@@ -17,9 +17,11 @@ SELECT ok, staff_id, epoch
   FROM staff_login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
 --   $1 staff id, $2 epoch, $3 address
--- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step
+-- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step,
+--   username
 -- name: staff_totp_try
-SELECT verdict, wait, totp_secret, totp_step
+SELECT verdict, wait, totp_secret, totp_step,
+       (SELECT s.username FROM staff AS s WHERE s.id = $1::bigint) AS username
   FROM staff_totp_try($1::bigint, $2::int, $3::text);
 
 --   $1 staff id, $2 epoch, $3 step that matched or NULL, $4 browser,

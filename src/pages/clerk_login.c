@@ -13,9 +13,6 @@
 #include "../services/totp.h"
 
 
-#define CORR_TOTP_SEALED_MAX   (CORR_TOTP_SECRET + CORR_SECRETS_OVERHEAD)
-
-
 typedef struct {
     corr_task_t             *verify;
     int64_t                  staff;
@@ -338,16 +335,12 @@ ngx_uint_t
 corr_totp_typed(corr_page_t *p, corr_rows_t *rows, int64_t *step)
 {
     int             rc;
-    size_t          len;
-    corr_str_t      sealed;
-    unsigned char   secret[CORR_TOTP_SEALED_MAX];
+    unsigned char   secret[CORR_TOTP_SECRET];
 
-    sealed = corr_rows_get(rows, 0, "totp_secret").s;
-
-    if (sealed.len > sizeof(secret)
-        || corr_secrets_decrypt(p->settings->secrets, CORR_KEY_TOTP,
-                                CORR_STR("totp"), sealed, secret, &len)
-           != CORR_OK)
+    if (corr_totp_open(p->settings->secrets,
+                       corr_rows_text(rows, 0, "username"),
+                       corr_rows_get(rows, 0, "totp_secret").s, secret)
+        != CORR_OK)
     {
         ngx_log_error(NGX_LOG_ERR, p->log, 0,
                       "correspondence: the TOTP secret of staff %L cannot "
@@ -356,7 +349,7 @@ corr_totp_typed(corr_page_t *p, corr_rows_t *rows, int64_t *step)
         return 0;
     }
 
-    rc = corr_totp_check(corr_make_str(secret, len), ngx_time(),
+    rc = corr_totp_check(corr_make_str(secret, sizeof(secret)), ngx_time(),
                          corr_form_value(p, "code"), step);
 
     corr_secrets_wipe(secret, sizeof(secret));
