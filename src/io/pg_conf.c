@@ -17,6 +17,15 @@ typedef struct {
 } corr_pg_ban_t;
 
 
+/* One host of the list. */
+
+typedef struct {
+    ngx_str_t                host;       /* name, path or address */
+    ngx_str_t                addr;       /* address; empty: a path */
+    ngx_str_t                port;
+} corr_pg_place_t;
+
+
 typedef struct {
     ngx_conf_t              *cf;
     corr_pg_conf_t          *conf;
@@ -29,19 +38,27 @@ static char *corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
     ngx_str_t *rest);
 static ngx_uint_t corr_pg_take_word(ngx_str_t *conninfo, const char *keyword,
     ngx_str_t *value, ngx_str_t *rest);
+static u_char *corr_pg_pair(u_char *p, u_char *end, ngx_str_t *key,
+    ngx_str_t *value);
+static u_char *corr_pg_blanks(u_char *p, u_char *end);
 static char *corr_pg_read_password(corr_pg_reader_t *r, ngx_str_t *name);
 static char *corr_pg_check_words(corr_pg_reader_t *r);
 static const char *corr_pg_word(corr_pg_reader_t *r, const char *keyword);
 static ngx_int_t corr_pg_item(corr_pg_reader_t *r, const char *keyword,
     ngx_uint_t i, ngx_str_t *item);
-static char *corr_pg_add_name(corr_pg_reader_t *r, ngx_str_t *host,
-    ngx_str_t *hostaddr, ngx_str_t *port);
-static char *corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
-    ngx_str_t *hostaddr, ngx_str_t *port, ngx_uint_t loopback);
+static char *corr_pg_add_hosts(corr_pg_reader_t *r);
+static char *corr_pg_add_place(corr_pg_reader_t *r, corr_pg_place_t *place);
+static char *corr_pg_resolve(corr_pg_reader_t *r, corr_pg_place_t *place);
+static char *corr_pg_add_address(corr_pg_reader_t *r,
+    const corr_pg_place_t *place, ngx_uint_t local);
+static ngx_int_t corr_pg_words(corr_pg_reader_t *r,
+    const corr_pg_place_t *place, ngx_uint_t local, corr_pg_host_t *h);
+static ngx_int_t corr_pg_name(ngx_pool_t *pool, const corr_pg_place_t *place,
+    ngx_str_t *name);
 static ngx_uint_t corr_pg_loopback(struct sockaddr *sa);
 static void corr_pg_push(corr_pg_host_t *h, const char *keyword,
     const char *value);
-static char *corr_pg_string(ngx_pool_t *pool, ngx_str_t *s);
+static char *corr_pg_string(ngx_pool_t *pool, const ngx_str_t *s);
 
 
 /* What libpq would do beside connecting to the one address it is given. */
@@ -56,6 +73,14 @@ static const corr_pg_ban_t  corr_pg_bans[] = {
     { "target_session_attrs", "read-write", "must be \"read-write\"" },
     { "client_encoding", "UTF8", "must be \"UTF8\"" },
     { NULL, NULL, NULL }
+};
+
+
+static const corr_pg_keyword_t  corr_pg_defaults[] = {
+    { "keepalives_idle", "30" },
+    { "keepalives_interval", "10" },
+    { "keepalives_count", "3" },
+    { NULL, NULL }
 };
 
 
@@ -76,9 +101,7 @@ corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
     ngx_str_t *conninfo)
 {
     char              *rv;
-    ngx_int_t          rc;
-    ngx_str_t          rest, error, host, hostaddr, port;
-    ngx_uint_t         i;
+    ngx_str_t          rest, error;
     corr_pg_reader_t   r;
 
     if (conf->conninfo.elts == NULL
@@ -111,13 +134,23 @@ corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
         return rv;
     }
 
+    return corr_pg_add_hosts(&r);
+}
+
+
+static char *
+corr_pg_add_hosts(corr_pg_reader_t *r)
+{
+    char            *rv;
+    ngx_int_t        rc;
+    ngx_uint_t       i;
+    corr_pg_place_t  place;
+
     for (i = 0; /* void */ ; i++) {
 
-        ngx_str_null(&port);
+        rc = corr_pg_item(r, "host", i, &place.host);
 
-        rc = corr_pg_item(&r, "host", i, &host);
-
-        if (corr_pg_item(&r, "hostaddr", i, &hostaddr) == NGX_OK) {
+        if (corr_pg_item(r, "hostaddr", i, &place.addr) == NGX_OK) {
             rc = NGX_OK;
         }
 
@@ -127,15 +160,15 @@ corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
 
         /* one port may serve all hosts */
 
-        if (corr_pg_item(&r, "port", i, &port) != NGX_OK) {
-            (void) corr_pg_item(&r, "port", 0, &port);
+        if (corr_pg_item(r, "port", i, &place.port) != NGX_OK) {
+            (void) corr_pg_item(r, "port", 0, &place.port);
         }
 
-        if (port.len == 0) {
-            ngx_str_set(&port, "5432");
+        if (place.port.len == 0) {
+            ngx_str_set(&place.port, "5432");
         }
 
-        rv = corr_pg_add_name(&r, &host, &hostaddr, &port);
+        rv = corr_pg_add_place(r, &place);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -181,70 +214,92 @@ static ngx_uint_t
 corr_pg_take_word(ngx_str_t *conninfo, const char *keyword, ngx_str_t *value,
     ngx_str_t *rest)
 {
-    u_char      *p, *end, *start, *key, *v, *out;
-    size_t       len;
-    ngx_uint_t   found, quoted;
+    u_char      *p, *end, *start, *out;
+    ngx_str_t    key;
+    ngx_uint_t   found;
 
     p = conninfo->data;
     end = p + conninfo->len;
     out = rest->data;
     found = 0;
 
-    while (p < end) {
+    while (p < end && !found) {
 
         start = p;
+        p = corr_pg_pair(p, end, &key, value);
 
-        while (p < end && isspace(*p)) { p++; }
+        found = (key.len == ngx_strlen(keyword)
+                 && ngx_strncmp(key.data, keyword, key.len) == 0);
 
-        key = p;
-
-        while (p < end && *p != '=' && !isspace(*p)) { p++; }
-
-        len = p - key;
-
-        while (p < end && isspace(*p)) { p++; }
-
-        if (p < end && *p == '=') {
-            p++;
+        if (!found) {
+            out = ngx_cpymem(out, start, p - start);
         }
-
-        while (p < end && isspace(*p)) { p++; }
-
-        quoted = (p < end && *p == '\'');
-        p += quoted;
-
-        v = value->data;
-
-        while (p < end && (quoted ? *p != '\'' : !isspace(*p))) {
-
-            if (*p == '\\' && p + 1 < end) {
-                p++;
-            }
-
-            *v++ = *p++;
-        }
-
-        p += (p < end && quoted);
-
-        if (len == ngx_strlen(keyword) && ngx_strncmp(key, keyword, len) == 0)
-        {
-            /* what follows is copied as it is: one such word is enough */
-
-            found = 1;
-            value->len = v - value->data;
-            *v = '\0';
-
-            out = ngx_cpymem(out, p, end - p);
-            break;
-        }
-
-        out = ngx_cpymem(out, start, p - start);
     }
+
+    /* what follows is copied as it is: one such word is enough */
+
+    out = ngx_cpymem(out, p, end - p);
 
     *out = '\0';
     rest->len = out - rest->data;
 
     return found;
+}
+
+
+/* One pair, as libpq reads it; value->data has room.  Returns its end. */
+
+static u_char *
+corr_pg_pair(u_char *p, u_char *end, ngx_str_t *key, ngx_str_t *value)
+{
+    u_char      *v;
+    ngx_uint_t   quoted;
+
+    p = corr_pg_blanks(p, end);
+
+    key->data = p;
+
+    while (p < end && *p != '=' && !isspace(*p)) {
+        p++;
+    }
+
+    key->len = p - key->data;
+
+    p = corr_pg_blanks(p, end);
+
+    if (p < end && *p == '=') {
+        p = corr_pg_blanks(p + 1, end);
+    }
+
+    quoted = (p < end && *p == '\'');
+    p += quoted;
+
+    v = value->data;
+
+    while (p < end && (quoted ? *p != '\'' : !isspace(*p))) {
+
+        if (*p == '\\' && p + 1 < end) {
+            p++;
+        }
+
+        *v++ = *p++;
+    }
+
+    *v = '\0';
+    value->len = v - value->data;
+
+    return (p < end && quoted) ? p + 1 : p;
+}
+
+
+static u_char *
+corr_pg_blanks(u_char *p, u_char *end)
+{
+    while (p < end && isspace(*p)) {
+        p++;
+    }
+
+    return p;
 }
 
 
@@ -412,50 +467,60 @@ corr_pg_item(corr_pg_reader_t *r, const char *keyword, ngx_uint_t i,
 /* One entry, or one for each address of a name. */
 
 static char *
-corr_pg_add_name(corr_pg_reader_t *r, ngx_str_t *host, ngx_str_t *hostaddr,
-    ngx_str_t *port)
+corr_pg_add_place(corr_pg_reader_t *r, corr_pg_place_t *place)
 {
-    char        *rv;
-    ngx_url_t    u;
     ngx_int_t    rc;
-    ngx_str_t    addr;
-    ngx_uint_t   i;
+    ngx_str_t   *addr;
     ngx_addr_t   literal;
-    u_char       text[NGX_SOCKADDR_STRLEN];
 
-    addr = hostaddr->len ? *hostaddr : *host;
+    addr = place->addr.len ? &place->addr : &place->host;
 
-    if (addr.len == 0) {
+    if (addr->len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
                            "PostgreSQL connection: empty host");
         return NGX_CONF_ERROR;
     }
 
-    if (addr.data[0] == '/' || addr.data[0] == '@') {
-        return corr_pg_add_address(r, &addr, hostaddr, port, 1);
+    if (place->addr.len == 0
+        && (addr->data[0] == '/' || addr->data[0] == '@'))
+    {
+        return corr_pg_add_address(r, place, 1);
     }
 
-    rc = ngx_parse_addr(r->cf->pool, &literal, addr.data, addr.len);
+    rc = ngx_parse_addr(r->cf->pool, &literal, addr->data, addr->len);
 
     if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
     if (rc == NGX_OK) {
-        return corr_pg_add_address(r, host, &addr, port,
+        place->addr = *addr;
+        return corr_pg_add_address(r, place,
                                    corr_pg_loopback(literal.sockaddr));
     }
 
-    if (hostaddr->len) {
+    if (place->addr.len) {
         ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
                            "PostgreSQL connection: \"hostaddr\" must be an "
-                           "address: \"%V\"", hostaddr);
+                           "address: \"%V\"", &place->addr);
         return NGX_CONF_ERROR;
     }
 
+    return corr_pg_resolve(r, place);
+}
+
+
+static char *
+corr_pg_resolve(corr_pg_reader_t *r, corr_pg_place_t *place)
+{
+    char        *rv;
+    ngx_url_t    u;
+    ngx_uint_t   i;
+    u_char       text[NGX_SOCKADDR_STRLEN];
+
     ngx_memzero(&u, sizeof(ngx_url_t));
-    u.host = *host;
-    u.url = *host;
+    u.host = place->host;
+    u.url = place->host;
 
     if (ngx_inet_resolve_host(r->cf->pool, &u) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, r->cf, 0,
@@ -466,18 +531,19 @@ corr_pg_add_name(corr_pg_reader_t *r, ngx_str_t *host, ngx_str_t *hostaddr,
 
     for (i = 0; i < u.naddrs; i++) {
 
-        addr.data = text;
-        addr.len = ngx_sock_ntop(u.addrs[i].sockaddr, u.addrs[i].socklen,
-                                 text, NGX_SOCKADDR_STRLEN, 0);
+        place->addr.data = text;
+        place->addr.len = ngx_sock_ntop(u.addrs[i].sockaddr,
+                                        u.addrs[i].socklen, text,
+                                        NGX_SOCKADDR_STRLEN, 0);
 
         /* nginx writes [::1], libpq reads ::1 */
 
-        if (addr.len > 2 && addr.data[0] == '[') {
-            addr.data++;
-            addr.len -= 2;
+        if (text[0] == '[') {
+            place->addr.data++;
+            place->addr.len -= 2;
         }
 
-        rv = corr_pg_add_address(r, host, &addr, port,
+        rv = corr_pg_add_address(r, place,
                                  corr_pg_loopback(u.addrs[i].sockaddr));
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -507,21 +573,13 @@ corr_pg_loopback(struct sockaddr *sa)
 }
 
 
-/* loopback: TLS is not asked for unless it is written. */
+/* local: TLS is not asked for unless it is written. */
 
 static char *
-corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
-    ngx_str_t *hostaddr, ngx_str_t *port, ngx_uint_t loopback)
+corr_pg_add_address(corr_pg_reader_t *r, const corr_pg_place_t *place,
+    ngx_uint_t local)
 {
-    ngx_uint_t                i, n;
-    ngx_pool_t               *pool;
-    corr_pg_host_t           *h;
-    corr_pg_keyword_t        *words;
-    const corr_pg_keyword_t  *fixed;
-
-    pool = r->cf->pool;
-    words = r->words->elts;
-    n = r->words->nelts + 24;
+    corr_pg_host_t  *h;
 
     h = ngx_array_push(&r->conf->conninfo);
     if (h == NULL) {
@@ -530,21 +588,42 @@ corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
 
     ngx_memzero(h, sizeof(corr_pg_host_t));
 
-    h->keywords = ngx_pcalloc(pool, n * sizeof(char *));
-    h->values = ngx_pcalloc(pool, n * sizeof(char *));
-    h->name.data = ngx_pnalloc(pool, host->len + hostaddr->len + port->len
-                                     + sizeof("unix:/.s.PGSQL. ()"));
-
-    if (h->keywords == NULL || h->values == NULL || h->name.data == NULL) {
+    if (corr_pg_words(r, place, local, h) != NGX_OK
+        || corr_pg_name(r->cf->pool, place, &h->name) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+corr_pg_words(corr_pg_reader_t *r, const corr_pg_place_t *place,
+    ngx_uint_t local, corr_pg_host_t *h)
+{
+    ngx_uint_t                i;
+    ngx_pool_t               *pool;
+    corr_pg_keyword_t        *words;
+    const corr_pg_keyword_t  *k;
+
+    pool = r->cf->pool;
+    words = r->words->elts;
+
+    h->keywords = ngx_pcalloc(pool, CORR_PG_KEYWORDS * sizeof(char *));
+    h->values = ngx_pcalloc(pool, CORR_PG_KEYWORDS * sizeof(char *));
+
+    if (h->keywords == NULL || h->values == NULL) {
+        return NGX_ERROR;
     }
 
     /* defaults first: of a word given twice libpq takes the last */
 
-    corr_pg_push(h, "sslmode", loopback ? "disable" : "require");
-    corr_pg_push(h, "keepalives_idle", "30");
-    corr_pg_push(h, "keepalives_interval", "10");
-    corr_pg_push(h, "keepalives_count", "3");
+    corr_pg_push(h, "sslmode", local ? "disable" : "require");
+
+    for (k = corr_pg_defaults; k->keyword != NULL; k++) {
+        corr_pg_push(h, k->keyword, k->value);
+    }
 
     for (i = 0; i < r->words->nelts; i++) {
 
@@ -556,54 +635,73 @@ corr_pg_add_address(corr_pg_reader_t *r, ngx_str_t *host,
         corr_pg_push(h, words[i].keyword, words[i].value);
     }
 
-    corr_pg_push(h, "host", corr_pg_string(pool, host));
-    corr_pg_push(h, "hostaddr", corr_pg_string(pool, hostaddr));
-    corr_pg_push(h, "port", corr_pg_string(pool, port));
+    corr_pg_push(h, "host", corr_pg_string(pool, &place->host));
+    corr_pg_push(h, "hostaddr", corr_pg_string(pool, &place->addr));
+    corr_pg_push(h, "port", corr_pg_string(pool, &place->port));
 
     if (r->password != NULL) {
         corr_pg_push(h, "password", r->password);
     }
 
-    for (fixed = corr_pg_fixed; fixed->keyword != NULL; fixed++) {
-        corr_pg_push(h, fixed->keyword, fixed->value);
+    for (k = corr_pg_fixed; k->keyword != NULL; k++) {
+        corr_pg_push(h, k->keyword, k->value);
     }
 
     for (i = 0; i < h->n; i++) {
         if (h->values[i] == NULL) {
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
     }
 
-    if (hostaddr->len == 0) {
-        h->name.len = ngx_sprintf(h->name.data, "unix:%V/.s.PGSQL.%V", host,
-                                  port) - h->name.data;
+    return NGX_OK;
+}
 
-    } else if (host->len == 0 || (host->len == hostaddr->len
-               && ngx_strncmp(host->data, hostaddr->data, host->len) == 0))
-    {
-        h->name.len = ngx_sprintf(h->name.data, "%V:%V", hostaddr, port)
-                      - h->name.data;
 
-    } else {
-        h->name.len = ngx_sprintf(h->name.data, "%V:%V (%V)", hostaddr, port,
-                                  host) - h->name.data;
+/* For the log: what was written, and the address it stands for. */
+
+static ngx_int_t
+corr_pg_name(ngx_pool_t *pool, const corr_pg_place_t *place, ngx_str_t *name)
+{
+    u_char  *p;
+
+    name->data = ngx_pnalloc(pool, place->host.len + place->addr.len
+                                   + place->port.len
+                                   + sizeof("unix:/.s.PGSQL. ()"));
+    if (name->data == NULL) {
+        return NGX_ERROR;
     }
 
-    return NGX_CONF_OK;
+    if (place->addr.len == 0) {
+        p = ngx_sprintf(name->data, "unix:%V/.s.PGSQL.%V", &place->host,
+                        &place->port);
+
+    } else {
+        p = ngx_sprintf(name->data, "%V:%V", &place->addr, &place->port);
+
+        if (place->host.len && place->host.data != place->addr.data) {
+            p = ngx_sprintf(p, " (%V)", &place->host);
+        }
+    }
+
+    name->len = p - name->data;
+
+    return NGX_OK;
 }
 
 
 static void
 corr_pg_push(corr_pg_host_t *h, const char *keyword, const char *value)
 {
-    h->keywords[h->n] = keyword;
-    h->values[h->n] = value;
-    h->n++;
+    if (h->n < CORR_PG_KEYWORDS) {
+        h->keywords[h->n] = keyword;
+        h->values[h->n] = value;
+        h->n++;
+    }
 }
 
 
 static char *
-corr_pg_string(ngx_pool_t *pool, ngx_str_t *s)
+corr_pg_string(ngx_pool_t *pool, const ngx_str_t *s)
 {
     u_char  *p;
 

@@ -16,6 +16,9 @@ struct pg_conn;                        /* PGconn */
 struct pg_result;                      /* PGresult */
 
 
+/* More words than libpq has, with those that are set twice. */
+#define CORR_PG_KEYWORDS     96
+
 /* An oldest operation this late behind its deadline: the peer is dead. */
 #define CORR_PG_GRACE        2000
 

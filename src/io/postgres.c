@@ -13,7 +13,6 @@
 #include <openssl/ssl.h>
 
 
-#define CORR_PG_KEYWORDS  48           /* of one connection string */
 #define CORR_PG_NULLS     8
 
 #define PG_READ_ONLY      "25006"
@@ -115,7 +114,7 @@ corr_pg_start(corr_pg_conn_t *c)
     pg = c->pg;
     host = (corr_pg_host_t *) pg->conf->conninfo.elts + c->host;
 
-    n = ngx_min(host->n, CORR_PG_KEYWORDS);
+    n = host->n;
 
     ngx_memcpy(keywords, host->keywords, n * sizeof(char *));
     ngx_memcpy(values, host->values, n * sizeof(char *));
