@@ -41,7 +41,7 @@ NESTED = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .DEFAULT_GOAL = all
 
-all: module $(if $(wildcard src/lib/lib.mk),$(BUILD)/corr-render)
+all: module $(BUILD)/corr-render $(BUILD)/corr-staff
 
 
 # The tables from sql/ and html/; files change only when their text does.
@@ -129,5 +129,4 @@ clean:
 
 -include src/lib/lib.mk
 -include t/unit/unit.mk
--include src/services/services.mk
 -include t/fuzz/fuzz.mk

@@ -123,8 +123,8 @@ sub prepare {
         my $value = unpack 'H*', random_bytes(12);
 
         next if -e $file;
-        $value = base64("correspondence:$value")
-            if $name =~ /^(?:pgsb\.client|shahkar\.basic)$/;
+        $value = "correspondence:$value" if $name eq 'pgsb.client';
+        $value = base64("correspondence:$value") if $name eq 'shahkar.basic';
         $self->write_file($file, "$value\n", 0600);
     }
 
@@ -422,11 +422,11 @@ sub write_conf {
 
 
 sub nginx_command {
-    my ($self, @more) = @_;
+    my ($self, $log, @more) = @_;
     my $dir = $self->{dir};
 
     return ($self->{nginx}, '-p', "$dir/nginx", '-c',
-            "$dir/nginx/nginx.conf", '-e', "$dir/logs/error.log", @more);
+            "$dir/nginx/nginx.conf", '-e', "$dir/logs/$log.log", @more);
 }
 
 
@@ -434,12 +434,12 @@ sub nginx_command {
 
 sub test_conf {
     my ($self) = @_;
-    my $log = "$self->{dir}/logs/test.log";
+    my $log = "$self->{dir}/logs/test.out";
 
     unlink $log;
 
     my $ok = system(join(' ', map { quotemeta }
-                         $self->as_user, $self->nginx_command('-t'))
+                         $self->as_user, $self->nginx_command('test', '-t'))
                     . ' > ' . quotemeta($log) . ' 2>&1') == 0;
 
     return ($ok, slurp($log));
@@ -454,7 +454,7 @@ sub start_nginx {
     my ($ok, $said) = $self->test_conf;
     die "nginx does not take its configuration:\n$said" if !$ok;
 
-    $self->spawn('nginx', 'TERM', $self->nginx_command);
+    $self->spawn('nginx', 'TERM', $self->nginx_command('error'));
     $self->wait_ready('nginx', 30, sub { answers($self->{port}, '/') });
 }
 

@@ -1,15 +1,14 @@
 package Staff;
 
-# The staff of a fresh instance: one of each role, invited as the owner of
-# the database would invite them, and signed up through the portal's own
-# pages.  Also TOTP (RFC 6238), for them and for tests.
+# The staff of a fresh instance: one of each role, ready to log in.  Also
+# TOTP (RFC 6238), for people without an authenticator and for tests.
 
 use strict;
 use warnings;
 use utf8;
 
-use Digest::SHA qw(hmac_sha1 sha256_hex);
-use Mojo::UserAgent;
+use Digest::SHA qw(hmac_sha1);
+use JSON::PP;
 
 use Instance;
 
@@ -28,9 +27,10 @@ use constant STAFF => (
 );
 
 
-# Returns [ { role, username, password, totp_secret }, … ].
+# Returns [ { role, username, password, totp_secret }, … ].  @more are
+# further [ role, name, unit, username ].
 
-sub invite_all {
+sub make_all {
     my ($instance, @more) = @_;
     my (@sql, @list);
 
@@ -39,19 +39,41 @@ sub invite_all {
 
     for my $who (STAFF, @more) {
         my ($role, $name, $unit, $username) = @$who;
-        my $token = base64url(Instance::random_bytes(32));
+        my $s = { role => $role, username => $username // $role,
+                  password => readable_password() };
+        my $secrets = secrets($instance, $s);
 
-        $username //= $role;
-        push @list, { role => $role, username => $username,
-                      token => $token };
-        push @sql, 'SELECT staff_bootstrap('
-                   . join(', ', map { quote($_) } $username, $name, $role,
-                          $unit)
-                   . ", '\\x" . sha256_hex($token) . "', 24)";
+        $s->{totp_secret} = $secrets->{totp_secret};
+        push @list, $s;
+        push @sql, 'SELECT staff_create_ready('
+                   . join(', ', map { quote($_) } $s->{username}, $name,
+                          $role, $unit, $secrets->{password_hash})
+                   . ", '\\x$secrets->{totp_encrypted}')";
     }
 
     owner_sql($instance, @sql);
-    return [ map { sign_up($instance, $_) } @list ];
+    return \@list;
+}
+
+
+# What the database keeps of a password and of a new TOTP secret: made with
+# the portal's key file.  The password goes through a file of our own, no
+# command line.
+
+sub secrets {
+    my ($instance, $who) = @_;
+    my $file = "$instance->{dir}/keys/password";
+    my $error = "$instance->{dir}/logs/staff.log";
+
+    $instance->write_file($file, "$who->{password}\n", 0600);
+
+    my $json = join '', `@{[ map { quotemeta }
+        "$instance->{top}/build/corr-staff",
+        "$instance->{dir}/keys/portal.key", $who->{username} ]} < \Q$file\E 2>> \Q$error\E`;
+
+    unlink $file;
+    return $json ? decode_json($json)
+                 : die "corr-staff:\n" . Instance::tail($error);
 }
 
 
@@ -69,71 +91,8 @@ sub owner_sql {
     open my $psql, '|-:encoding(UTF-8)', 'psql -XAtq1 -v ON_ERROR_STOP=1 '
          . '-f - >> ' . quotemeta($log) . ' 2>&1' or die "psql: $!\n";
     print $psql "$_;\n" for @statements;
-    close $psql or die "the staff could not be invited:\n"
+    close $psql or die "the staff could not be made:\n"
                        . Instance::tail($log);
-}
-
-
-# Follows the link: a password, then a code of the secret that is shown.
-
-sub sign_up {
-    my ($instance, $who) = @_;
-    my $base = "http://localhost:$instance->{port}";
-    my $ua = Mojo::UserAgent->new(max_redirects => 5, request_timeout => 30);
-    my $password = readable_password();
-
-    $ua->proxy->not([ 'localhost' ]);
-
-    my $tx = $ua->get("$base/clerk/invitations/$who->{token}");
-    my $said = sub { die "the invitation of $who->{username}: $_[0] (HTTP "
-                         . ($tx->res->code // 'nothing') . ")\n" };
-
-    $said->('no page') if ($tx->res->code // 0) != 200;
-    $tx = submit($ua, $tx, { new_password => $password })
-        // $said->('no form for the password');
-
-    my $secret = shown_secret($tx->res->text // '')
-        // $said->('no TOTP secret is shown');
-
-    $tx = submit($ua, $tx, { code => totp($secret) })
-        // $said->('no form for the code');
-    $said->('not accepted') if ($tx->res->code // 0) != 200
-                               || $tx->res->dom->at('input[name="code"]');
-
-    return { role => $who->{role}, username => $who->{username},
-             password => $password, totp_secret => $secret };
-}
-
-
-# Sends the page's form that has all these fields, as a browser would.
-
-sub submit {
-    my ($ua, $tx, $values) = @_;
-
-    for my $form ($tx->res->dom->find('form')->each) {
-        next if grep { !$form->at("[name=\"$_\"]") } keys %$values;
-
-        my %fields = map { $_->attr('name') => $_->attr('value') // '' }
-            $form->find('input[type="hidden"][name]')->each;
-        my $action = $form->attr('action') // '';
-        my $url = Mojo::URL->new($action)->to_abs($tx->req->url->to_abs);
-
-        return $ua->post($url, form => { %fields, %$values });
-    }
-
-    return undef;
-}
-
-
-# 160 bits in base32, in the otpauth address or in groups of four.
-
-sub shown_secret {
-    my ($html) = @_;
-
-    return $1 if $html =~ /secret=([A-Z2-7]{32})/;
-    $html =~ s/<[^>]*>//g;
-    return $html =~ /\b((?:[A-Z2-7]{4}[ ]?){8})(?![A-Z2-7])/
-           ? $1 =~ tr/ //dr : undef;
 }
 
 
@@ -176,11 +135,6 @@ sub random_below {
         my $byte = ord Instance::random_bytes(1);
         return $byte % $n if $byte < 256 - 256 % $n;
     }
-}
-
-
-sub base64url {
-    return Instance::base64($_[0]) =~ tr{+/=}{-_}dr;
 }
 
 

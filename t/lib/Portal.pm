@@ -375,14 +375,14 @@ sub sms_code {
 }
 
 
-# The staff, invited when first asked for: { role, username, password,
+# The staff, made when first asked for: { role, username, password,
 # totp_secret }.
 
 sub staff {
     my ($self, $role) = @_;
 
     if (!$self->{staff}) {
-        $self->{staff} = Staff::invite_all($self->{instance});
+        $self->{staff} = Staff::make_all($self->{instance});
         $self->secret($_->{password}) for @{ $self->{staff} };
     }
 
