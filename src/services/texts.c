@@ -60,8 +60,11 @@ static int corr_texts_partial(void *data, corr_str_t name, corr_str_t *text);
 static ngx_int_t corr_texts_load_assets(ngx_conf_t *cf, corr_texts_t *texts);
 static ngx_int_t corr_texts_load_asset(ngx_conf_t *cf, corr_texts_t *texts,
     ngx_str_t *name);
+static ngx_int_t corr_texts_link_assets(corr_texts_t *texts);
+static ngx_int_t corr_texts_replace(corr_texts_t *texts, ngx_str_t *text,
+    ngx_str_t *what, ngx_str_t *with);
 static ngx_int_t corr_texts_name_asset(corr_texts_t *texts,
-    corr_asset_t *asset, ngx_str_t *name, ngx_str_t *type);
+    corr_asset_t *asset);
 static int corr_texts_label(void *data, corr_str_t name, corr_str_t value,
     corr_str_t *text);
 static corr_str_t corr_texts_fill(corr_texts_t *texts, corr_template_t *t,
@@ -475,7 +478,79 @@ corr_texts_load_assets(ngx_conf_t *cf, corr_texts_t *texts)
 
     ngx_close_dir(&dir);
 
-    return rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return corr_texts_link_assets(texts);
+}
+
+
+/*
+ * What a style sheet names (url("font.woff2")) gets its hashed name too, and
+ * only then is the sheet's own name known.
+ */
+
+static ngx_int_t
+corr_texts_link_assets(corr_texts_t *texts)
+{
+    ngx_uint_t     i, j;
+    corr_asset_t  *asset;
+
+    asset = texts->assets.elts;
+
+    for (i = 0; i < texts->assets.nelts; i++) {
+
+        if (ngx_strncmp(asset[i].type.data, "text/css", 8) != 0) {
+            continue;
+        }
+
+        for (j = 0; j < texts->assets.nelts; j++) {
+            if (j != i
+                && corr_texts_replace(texts, &asset[i].bytes,
+                                      &asset[j].file, &asset[j].name)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        if (corr_texts_name_asset(texts, &asset[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* The first place only: a sheet names a font once. */
+
+static ngx_int_t
+corr_texts_replace(corr_texts_t *texts, ngx_str_t *text, ngx_str_t *what,
+    ngx_str_t *with)
+{
+    u_char  *at, *new, *last;
+
+    at = memmem(text->data, text->len, what->data, what->len);
+    if (at == NULL) {
+        return NGX_OK;
+    }
+
+    new = ngx_pnalloc(texts->pool, text->len + with->len);
+    if (new == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_cpymem(new, text->data, at - text->data);
+    last = ngx_cpymem(last, with->data, with->len);
+    last = ngx_cpymem(last, at + what->len,
+                      text->data + text->len - at - what->len);
+
+    text->data = new;
+    text->len = last - new;
+
+    return NGX_OK;
 }
 
 
@@ -520,25 +595,33 @@ corr_texts_load_asset(ngx_conf_t *cf, corr_texts_t *texts, ngx_str_t *name)
 
     ngx_memzero(asset, sizeof(corr_asset_t));
 
+    asset->type = type;
+    asset->file.len = name->len;
+    asset->file.data = ngx_pstrdup(texts->pool, name);
+
+    if (asset->file.data == NULL) {
+        return NGX_ERROR;
+    }
+
     if (corr_texts_read(cf, texts, corr_make_str(file.data, file.len), &asset->bytes)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return corr_texts_name_asset(texts, asset, name, &type);
+    return corr_texts_name_asset(texts, asset);
 }
 
 
 /* portal.css becomes portal.3f2a9c41.css: it may be kept for ever. */
 
 static ngx_int_t
-corr_texts_name_asset(corr_texts_t *texts, corr_asset_t *asset,
-    ngx_str_t *name, ngx_str_t *type)
+corr_texts_name_asset(corr_texts_t *texts, corr_asset_t *asset)
 {
-    u_char    *p, *dot;
-    size_t     i;
-    uint32_t   crc;
+    u_char     *p, *dot;
+    size_t      i;
+    uint32_t    crc;
+    ngx_str_t  *name = &asset->file;
 
     crc = ngx_crc32_long(asset->bytes.data, asset->bytes.len);
 
@@ -546,8 +629,6 @@ corr_texts_name_asset(corr_texts_t *texts, corr_asset_t *asset,
     while (*dot != '.') {
         dot--;
     }
-
-    asset->type = *type;
 
     p = ngx_pnalloc(texts->pool, 2 * name->len + 64);
     if (p == NULL) {

@@ -17,6 +17,7 @@ typedef struct corr_texts_s  corr_texts_t;
 
 
 typedef struct {
+    ngx_str_t                file;       /* portal.css */
     ngx_str_t                name;       /* portal.3f2a9c41.css */
     ngx_str_t                type;
     ngx_str_t                bytes;
