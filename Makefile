@@ -130,3 +130,4 @@ clean:
 -include src/lib/lib.mk
 -include t/unit/unit.mk
 -include t/fuzz/fuzz.mk
+-include src/services/services.mk
