@@ -18,7 +18,8 @@ SERVICES_PROGRAMS = $(patsubst t/unit/services/%.c,$(SERVICES_UNIT)/%, \
 UNIT_PROGRAMS += $(SERVICES_PROGRAMS)
 unit-build: $(SERVICES_PROGRAMS) $(BUILD)/corr-staff
 unit: export CORR_STAFF = $(BUILD)/corr-staff
-unit: export CORR_STORE_TEST = $(SERVICES_UNIT)/store_test
+unit: export CORR_QR_TEST = $(SERVICES_UNIT)/qr_test
+unit: export CORR_CAPTCHA_TEST = $(SERVICES_UNIT)/captcha_test
 UNIT_SCRIPTS += $(wildcard t/unit/services/*.t)
 
 $(SERVICES_UNIT)/%.o: src/services/%.c
@@ -32,3 +33,8 @@ $(SERVICES_UNIT)/%_test: t/unit/services/%_test.c $(SERVICES_OBJECTS) \
 	    $(UNIT)/lib.a $(SERVICES_LIBS)
 
 -include $(wildcard $(SERVICES_UNIT)/*.d $(BUILD)/corr-staff.d)
+
+# every system call of the store can be failed by its test
+$(SERVICES_UNIT)/store_test: UNIT_CFLAGS += \
+    -Wl,--wrap=write,--wrap=open,--wrap=fsync,--wrap=rename,--wrap=mkdir \
+    -Wl,--wrap=futimens,--wrap=flock
