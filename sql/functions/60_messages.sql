@@ -176,11 +176,14 @@ BEGIN
 END
 $$;
 
--- messages_to_check(count, lease in seconds)
+DROP FUNCTION IF EXISTS messages_to_check(integer, integer);
+
+-- messages_to_check(count, lease in seconds, sent: false when no provider
+-- tells about delivery, and only the unknown ones are wanted)
 -- → id, state (sent|unknown), provider, provider_id, provider_key, checks:
 --   whose delivery, or fate, a provider should be asked for.
 CREATE OR REPLACE FUNCTION messages_to_check(p_count integer,
-    p_lease integer)
+    p_lease integer, p_sent boolean DEFAULT true)
 RETURNS TABLE (id bigint, state text, provider text, provider_id text,
                provider_key bigint, checks integer)
 LANGUAGE sql SECURITY DEFINER
@@ -192,7 +195,7 @@ SET search_path = correspondence, pg_temp AS $$
            FOR UPDATE SKIP LOCKED),
     sent AS (
         SELECT m.id FROM messages AS m
-         WHERE m.state = 'sent' AND m.next_at <= now()
+         WHERE p_sent AND m.state = 'sent' AND m.next_at <= now()
          ORDER BY m.next_at LIMIT p_count
            FOR UPDATE SKIP LOCKED),
     picked AS (

@@ -19,11 +19,11 @@ SELECT accepted
 -- name: messages_sweep
 SELECT unknown, expired FROM messages_sweep();
 
---   $1 count, $2 lease in seconds
+--   $1 count, $2 lease in seconds, $3 also sent ones, for their delivery
 -- → id, state sent|unknown, provider, provider_id, provider_key, checks
 -- name: messages_to_check
 SELECT id, state, provider, provider_id, provider_key, checks
-  FROM messages_to_check($1::int, $2::int);
+  FROM messages_to_check($1::int, $2::int, $3::bool);
 
 --   $1 id, $2 outcome delivered|failed|sent|unsent|pending, $3 provider,
 --   $4 provider_id, $5 reason, $6 checks after which an unknown one is sent

@@ -15,6 +15,7 @@
 
 #include "../io/postgres.h"
 #include "gateway.h"
+#include "relay.h"
 #include "settings.h"
 
 
@@ -61,7 +62,7 @@ typedef struct {
 /* NULL without memory. */
 corr_identity_t *corr_identity_create(ngx_cycle_t *cycle,
     corr_settings_t *settings, corr_pg_t *pg, corr_gateways_t *gateways,
-    struct corr_relay_s *relay);
+    corr_relay_t *relay);
 void corr_identity_destroy(corr_identity_t *identity);
 
 /*

@@ -1,0 +1,53 @@
+#include "jobs.h"
+
+#include "collector.h"
+#include "gateway.h"
+#include "identity_job.h"
+#include "relay.h"
+#include "sealer.h"
+
+
+ngx_int_t
+corr_jobs_start(corr_worker_t *w)
+{
+    w->gateways = corr_gateways_create(w->cycle, w->settings, w->http);
+    if (w->gateways == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->relay = corr_relay_create(w->cycle, w->settings, w->pg, w->gateways);
+    if (w->relay == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->identity = corr_identity_create(w->cycle, w->settings, w->pg,
+                                       w->gateways, w->relay);
+    w->sealer = corr_sealer_create(w->cycle, w->settings, w->pg, w->disk);
+
+    if (w->identity == NULL || w->sealer == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* one of a node is enough, and a store without one has none */
+
+    if (ngx_worker == 0 && w->settings->store != NULL) {
+        w->collector = corr_collector_create(w->cycle, w->settings, w->pg,
+                                             w->disk);
+        if (w->collector == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+corr_jobs_stop(corr_worker_t *w)
+{
+    corr_collector_destroy(w->collector);
+    corr_sealer_destroy(w->sealer);
+    corr_identity_destroy(w->identity);
+    corr_relay_destroy(w->relay);
+    corr_gateways_destroy(w->gateways);
+}
