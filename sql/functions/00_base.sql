@@ -126,6 +126,13 @@ $$;
 
 -- Text ----------------------------------------------------------------------
 
+-- Digits as people read them: Persian ones.
+CREATE OR REPLACE FUNCTION digits_shown(p_text text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT translate(p_text, '0123456789',
+        U&'\06F0\06F1\06F2\06F3\06F4\06F5\06F6\06F7\06F8\06F9')
+$$;
+
 -- For searching: Arabic yeh and kaf as Persian ones, digits as ASCII, Latin
 -- in lower case, hamza carriers as their base, marks and kashida gone, and
 -- whatever is neither letter nor digit one space.

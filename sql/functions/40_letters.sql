@@ -31,15 +31,23 @@ CREATE OR REPLACE FUNCTION company_used(p_person bigint, p_national_id text,
     p_phone text, p_position text, p_checked boolean) RETURNS companies
 LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
     INSERT INTO companies AS c (person_id, national_id, name,
-        registration_number, postal_code, phone, position, checked_at)
+        registration_number, postal_code, phone, position, checked_at,
+        check_state, check_next_at)
     VALUES (p_person, p_national_id, p_name, p_registration_number,
             p_postal_code, p_phone, p_position,
-            CASE WHEN p_checked THEN now() END)
+            CASE WHEN p_checked THEN now() END,
+            CASE WHEN p_checked THEN 'yes' WHEN NOT p_checked THEN 'open'
+                 ELSE 'pending' END,
+            CASE WHEN p_checked IS NULL THEN now() + interval '1 minute' END)
     ON CONFLICT (person_id, national_id) DO UPDATE
        SET name = EXCLUDED.name,
            registration_number = EXCLUDED.registration_number,
            postal_code = EXCLUDED.postal_code, phone = EXCLUDED.phone,
            checked_at = coalesce(EXCLUDED.checked_at, c.checked_at),
+           check_state = CASE WHEN c.check_state = 'yes' THEN 'yes'
+                              ELSE EXCLUDED.check_state END,
+           check_next_at = CASE WHEN c.check_state <> 'yes'
+                                THEN EXCLUDED.check_next_at END,
            -- Another position has to be proven anew.
            position_proven_at = CASE WHEN c.position = EXCLUDED.position
                THEN c.position_proven_at END,
@@ -79,10 +87,13 @@ $$;
 -- letter_submit(submission_key, draft or NULL, person_kind, address, subject,
 --     body, company_name, company_national_id, registration_number,
 --     company_postal_code, company_phone, position, company_checked, files,
---     limits {"tracking_digits": 8, "letters_day": 20})
+--     limits {"tracking_digits": 8, "letters_day": 200}, keep)
 -- → tracking_code, repeated, created_at
+-- company_checked: true, the gateway said yes; NULL, it gave no answer and is
+-- asked again later; false, there is none.
 -- files: JSON list, see files_add.  With a draft, what is NULL comes from it,
--- its files come first, and it is gone afterwards.
+-- its files come first, and it is gone afterwards.  keep: JSON list of the ids
+-- of the draft's files that stay; NULL: all.
 -- CR403 identity_needed, CR422 file:file_required, CR429 too_often,
 -- CR404 draft_gone.
 CREATE OR REPLACE FUNCTION letter_submit(p_submission_key text,
@@ -90,7 +101,7 @@ CREATE OR REPLACE FUNCTION letter_submit(p_submission_key text,
     p_body text, p_company_name text, p_company_national_id text,
     p_registration_number text, p_company_postal_code text,
     p_company_phone text, p_position text, p_company_checked boolean,
-    p_files jsonb, p_limits jsonb)
+    p_files jsonb, p_limits jsonb, p_keep jsonb DEFAULT NULL)
 RETURNS TABLE (tracking_code text, repeated boolean, created_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
@@ -100,6 +111,7 @@ DECLARE
     v_draft     jsonb := '{}';
     v_letter    letters;
     v_company   companies;
+    v_checked   boolean;
     v_event     bigint;
     v_at        timestamptz;
 BEGIN
@@ -121,7 +133,7 @@ BEGIN
     SELECT l.created_at INTO v_at FROM letters AS l
      WHERE l.person_id = v_me.id AND l.created_at > now() - interval '1 day'
      ORDER BY l.created_at DESC
-    OFFSET limit_int(p_limits, 'letters_day', 20) - 1 LIMIT 1;
+    OFFSET limit_int(p_limits, 'letters_day', 200) - 1 LIMIT 1;
 
     IF FOUND THEN
         PERFORM fail('CR429', 'too_often',
@@ -134,6 +146,10 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM fail('CR404', 'draft_gone');
         END IF;
+
+        DELETE FROM files AS f
+         WHERE f.draft_id = p_draft AND p_keep IS NOT NULL
+           AND NOT p_keep ? f.id::text;
     END IF;
 
     v_letter.person_id := v_me.id;
@@ -170,13 +186,14 @@ BEGIN
         v_letter.company_phone := coalesce(p_company_phone,
             v_draft ->> 'company_phone');
         v_letter.position := coalesce(p_position, v_draft ->> 'position');
-        v_letter.company_checked := coalesce(p_company_checked,
-            (v_draft ->> 'company_checked')::boolean, false);
+        v_checked := coalesce(p_company_checked,
+                              (v_draft ->> 'company_checked')::boolean);
+        v_letter.company_checked := coalesce(v_checked, false);
 
         v_company := company_used(v_me.id, v_letter.company_national_id,
             v_letter.company_name, v_letter.registration_number,
             v_letter.company_postal_code, v_letter.company_phone,
-            v_letter.position, v_letter.company_checked);
+            v_letter.position, v_checked);
         v_letter.company_id := v_company.id;
         v_letter.position_proven := v_company.position_proven_at IS NOT NULL;
     END IF;
@@ -404,7 +421,8 @@ $$;
 
 -- draft_save(draft or NULL, fields as JSON object, files, keep) → draft
 -- Keeps a form (and the files that passed) for later; of the fields only
--- the form's own are kept.  keep: JSON list of the ids of its files that
+-- the form's own are kept, and whether they were checked (with the captcha)
+-- and the company with them.  keep: JSON list of the ids of its files that
 -- stay; NULL: all.  At most ten drafts a person: the oldest go.
 -- CR404 draft_gone.
 CREATE OR REPLACE FUNCTION draft_save(p_draft uuid, p_fields jsonb,
@@ -422,7 +440,7 @@ BEGIN
      WHERE key IN ('person_kind', 'address', 'subject', 'body',
         'company_name', 'company_national_id', 'registration_number',
         'company_postal_code', 'company_phone', 'position',
-        'company_checked');
+        'company_checked', 'checked');
 
     IF p_draft IS NULL THEN
         INSERT INTO drafts AS d (person_id, fields) VALUES (v_me, v_fields)

@@ -133,6 +133,64 @@ BEGIN
 END
 $$;
 
+-- letter_expect(submission_key, tracking_code, version) → true
+-- The form was made from this version of the letter: has a colleague, or the
+-- sender, changed it since?  What this key did already counts as unchanged.
+-- Locks the letter, so that what follows acts on what was compared.
+-- CR404 not_found, CR409 letter_changed.
+CREATE OR REPLACE FUNCTION letter_expect(p_submission_key text, p_code text,
+    p_version integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_me        staff := me_staff();
+    v_letter    letters := staff_letter(v_me, p_code);
+BEGIN
+    IF v_letter.version > p_version
+       AND NOT EXISTS (SELECT FROM submissions AS s
+                        WHERE s.actor = 'staff' AND s.actor_id = v_me.id
+                          AND s.key = p_submission_key)
+    THEN
+        PERFORM fail('CR409', 'letter_changed');
+    END IF;
+
+    RETURN true;
+END
+$$;
+
+-- canned_fill(body, letter id) → the body with its placeholders filled: those
+-- canned_save() takes.  One that has no value stays as it is, for the clerk
+-- to see.  What is filled in is not looked at again.
+CREATE OR REPLACE FUNCTION canned_fill(p_body text, p_letter bigint)
+RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+    WITH of_letter AS (
+        SELECT jsonb_build_object(
+                   'person_name', btrim(l.first_name || ' ' || l.last_name),
+                   'company_name', l.company_name,
+                   'tracking_code', digits_shown(l.tracking_code),
+                   'register_number', digits_shown(l.register_number::text),
+                   'subject', l.subject,
+                   'date', digits_shown(j.year || '/' || lpad(j.month::text,
+                       2, '0') || '/' || lpad(j.day_of_month::text, 2, '0')),
+                   'unit_name', u.name) AS v
+          FROM letters AS l
+          JOIN jalali_days AS j ON j.day = today()
+          LEFT JOIN units AS u ON u.id = l.unit_id
+         WHERE l.id = p_letter)
+    SELECT string_agg(CASE
+               WHEN n = 1 THEN piece
+               WHEN strpos(piece, '}}') = 0 THEN '{{' || piece
+               ELSE coalesce(
+                        nullif(v ->> btrim(split_part(piece, '}}', 1)), ''),
+                        '{{' || split_part(piece, '}}', 1) || '}}')
+                    || substr(piece, strpos(piece, '}}') + 2) END,
+               '' ORDER BY n)
+      FROM string_to_table(p_body, '{{') WITH ORDINALITY AS t (piece, n),
+           of_letter
+$$;
+
 -- letter_take(submission_key, tracking_code) → repeated
 -- A letter that is with nobody comes to me; a manager takes any.
 CREATE OR REPLACE FUNCTION letter_take(p_submission_key text, p_code text)
@@ -273,7 +331,8 @@ $$;
 
 -- letter_reply(submission_key, tracking_code, body, final, canned_id or NULL,
 --              files) → repeated
--- CR422 body:body_required, CR409 letter_taken.
+-- CR422 body:body_required, body:canned_empty_value (DETAIL = the placeholder
+-- that nobody filled), CR409 letter_taken.
 CREATE OR REPLACE FUNCTION letter_reply(p_submission_key text, p_code text,
     p_body text, p_final boolean, p_canned bigint, p_files jsonb)
 RETURNS TABLE (repeated boolean)
@@ -286,6 +345,7 @@ DECLARE
     v_letter    letters;
     v_event     bigint;
     v_files     integer;
+    v_empty     text;
 BEGIN
     repeated := submission_begin('staff', v_me.id, p_submission_key, 'reply')
                 IS NOT NULL;
@@ -300,6 +360,13 @@ BEGIN
 
     IF btrim(coalesce(p_body, '')) = '' THEN
         PERFORM fail('CR422', 'body:body_required');
+    END IF;
+
+    v_empty := substring(p_body FROM '\{\{\s*(?:person_name|company_name'
+        || '|tracking_code|register_number|subject|date|unit_name)\s*\}\}');
+
+    IF v_empty IS NOT NULL THEN
+        PERFORM fail('CR422', 'body:canned_empty_value', v_empty);
     END IF;
 
     v_event := event_add(v_letter.id,

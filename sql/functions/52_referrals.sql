@@ -143,6 +143,32 @@ BEGIN
 END
 $$;
 
+-- referral_open(referral id) → tracking_code.  The first statement of a
+-- referral's page: CR404, the audit's line, seen by its unit.
+CREATE OR REPLACE FUNCTION referral_open(p_referral bigint)
+RETURNS TABLE (tracking_code text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_me        staff := me_staff();
+BEGIN
+    SELECT l.tracking_code INTO tracking_code
+      FROM referrals AS r JOIN letters AS l ON l.id = r.letter_id
+     WHERE r.id = p_referral
+       AND (v_me.role <> 'expert'
+            OR r.unit_id = v_me.unit_id
+               AND r.outcome IS DISTINCT FROM 'recalled');
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'not_found');
+    END IF;
+
+    PERFORM letter_open(tracking_code);
+    RETURN NEXT;
+END
+$$;
+
 -- referral_answer(submission_key, referral id, body, files)
 -- referral_return(submission_key, referral id, reason)
 -- → repeated, tracking_code.  By the unit's people (managers and clerks of

@@ -11,11 +11,13 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE p_tab
         WHEN 'new' THEN
             'l.owner_id IS NULL AND l.closed_at IS NULL'
-        WHEN 'mine' THEN
-            'l.closed_at IS NULL AND (l.owner_id = $1 OR l.owner_id IN '
-            '(SELECT s.absent_id FROM correspondence.substitutes AS s '
+        -- Experts hold referrals, not letters.
+        WHEN 'mine' THEN CASE WHEN p_role = 'expert' THEN 'false' ELSE
+            -- An array, not OR: one walk of the index per owner.
+            'l.closed_at IS NULL AND l.owner_id = ANY (ARRAY(SELECT $1 '
+            'UNION SELECT s.absent_id FROM correspondence.substitutes AS s '
             'WHERE s.substitute_id = $1 AND s.ended_at IS NULL '
-            'AND $3 BETWEEN s.from_on AND s.to_on))'
+            'AND $3 BETWEEN s.from_on AND s.to_on))' END
         WHEN 'unit' THEN
             'l.id IN (SELECT r.letter_id FROM correspondence.referrals AS r '
             'WHERE r.unit_id = $2 AND r.outcome IS NULL)'

@@ -170,8 +170,9 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
          WHERE r.letter_id = l.id AND r.unit_id = s.unit_id
            AND r.outcome IS DISTINCT FROM 'recalled'));
 
--- The statements below come behind clerk_letter_open in the same pipeline:
--- it has raised when the letter may not be seen.  $1 tracking code.
+-- The statements below come behind clerk_letter_open (or its sister for a
+-- referral) in the same pipeline: it has raised when the letter may not be
+-- seen.  $1 tracking code.
 
 -- The citizen's files, and internal ones; replaced ones last.
 -- name: clerk_letter_files
@@ -187,6 +188,8 @@ SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
 WINDOW w AS (ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position)
  ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position;
 
+-- What other units were asked and answered is not for an expert.
+--   $1 tracking code, $2 staff
 -- name: clerk_letter_events
 SELECT e.id AS event_id, e.kind, e.at, e.actor <> 'person' AS from_body,
        e.visibility = 'internal' AS is_internal, e.body, e.register_number,
@@ -201,7 +204,9 @@ SELECT e.id AS event_id, e.kind, e.at, e.actor <> 'person' AS from_body,
        m.state IN ('failed', 'expired') AND m.resent_as IS NULL
            AS can_resend
   FROM letters AS l
+  JOIN staff AS me ON me.id = $2::bigint
   JOIN events AS e ON e.letter_id = l.id
+   AND (me.role <> 'expert' OR e.unit_id IS NULL OR e.unit_id = me.unit_id)
   LEFT JOIN books AS b ON b.id = l.book_id
   LEFT JOIN staff AS s ON s.id = e.staff_id
   LEFT JOIN staff AS f ON f.id = e.for_id
@@ -308,10 +313,21 @@ SELECT u.id AS unit_id, u.code AS unit_code, u.name, u.due_days
 
 --   $1 staff
 -- name: clerk_canned
-SELECT c.id AS canned_id, c.title, c.body
+SELECT c.id AS canned_id, c.title
   FROM canned AS c JOIN staff AS s ON s.id = $1::bigint
  WHERE c.active AND (c.unit_id IS NULL OR c.unit_id = s.unit_id)
  ORDER BY c.uses DESC, c.title;
+
+-- One of them with its placeholders filled from the letter, as plain text;
+-- a placeholder whose value is missing stays.  No row: there is none.
+--   $1 staff, $2 tracking code, $3 canned_id
+-- name: clerk_canned_filled
+SELECT canned_fill(c.body, l.id) AS body
+  FROM canned AS c
+  JOIN staff AS s ON s.id = $1::bigint
+  JOIN letters AS l ON l.tracking_code = $2::text
+ WHERE c.id = $3::bigint AND c.active
+   AND (c.unit_id IS NULL OR c.unit_id = s.unit_id);
 
 -- Writes on a letter: $1 submission_key, $2 tracking code ----------------------
 
@@ -329,10 +345,17 @@ SELECT repeated
   FROM letter_reply($1::text, $2::text, $3::text, $4::bool, $5::bigint,
                     $6::jsonb);
 
---   $3 units (JSON list), $4 instruction, $5 due date or NULL
+-- In front of those that end or answer something.  $3 the version of the
+-- letter that the form was made from, or NULL: CR409 letter_changed
+-- name: letter_expect
+SELECT letter_expect($1::text, $2::text, $3::int) AS ok;
+
+--   $3 units (JSON list), $4 instruction, $5 due date, $6 or working days
+--   from today; both NULL: the unit's own
 -- name: letter_refer
 SELECT repeated
-  FROM letter_refer($1::text, $2::text, $3::jsonb, $4::text, $5::date);
+  FROM letter_refer($1::text, $2::text, $3::jsonb, $4::text,
+                    coalesce($5::date, add_working_days(today(), $6::int)));
 
 --   $3 body
 -- name: letter_note
@@ -349,7 +372,65 @@ SELECT repeated FROM letter_close($1::text, $2::text);
 -- name: letter_reopen
 SELECT repeated FROM letter_reopen($1::text, $2::text);
 
--- Referrals: $1 submission_key, $2 referral id → repeated, tracking_code
+-- Referrals --------------------------------------------------------------------
+
+-- After staff_guard_write, first statement of the page: as clerk_letter_open,
+-- by the referral.  $1 referral id
+-- name: clerk_referral_open
+SELECT letter_id FROM letter_open((
+       SELECT l.tracking_code
+         FROM referrals AS r JOIN letters AS l ON l.id = r.letter_id
+        WHERE r.id = $1::bigint));
+
+--   $1 referral id, $2 staff.  No row: another unit's, to an expert.
+-- name: clerk_referral_show
+SELECT r.id AS referral_id, l.tracking_code, l.subject, u.name AS unit_name,
+       r.instruction,
+       CASE WHEN r.outcome IS NOT NULL THEN r.outcome
+            WHEN r.seen_at IS NOT NULL THEN 'seen'
+            ELSE 'waiting' END AS state,
+       r.due_on, r.outcome IS NULL AND r.due_on < today() AS is_overdue,
+       k.name AS referred_by_name, f.name AS referred_for_name,
+       r.created_at AS referred_at, r.seen_at, v.name AS seen_by_name,
+       r.answer, r.closed_at AS answered_at, c.name AS answered_by_name,
+       r.outcome IS NULL AND (s.unit_id = r.unit_id OR EXISTS (
+            SELECT FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
+             WHERE t.substitute_id = s.id AND a.unit_id = r.unit_id
+               AND t.ended_at IS NULL
+               AND today() BETWEEN t.from_on AND t.to_on)) AS can_answer,
+       r.outcome IS NULL AND s.role <> 'expert'
+           AND (s.role <> 'clerk' OR l.owner_id = s.id OR EXISTS (
+                SELECT FROM substitutes AS t
+                 WHERE t.substitute_id = s.id AND t.absent_id = l.owner_id
+                   AND t.ended_at IS NULL
+                   AND today() BETWEEN t.from_on AND t.to_on))
+           AS can_recall
+  FROM referrals AS r
+  JOIN letters AS l ON l.id = r.letter_id
+  JOIN units AS u ON u.id = r.unit_id
+  JOIN staff AS s ON s.id = $2::bigint
+  JOIN staff AS k ON k.id = r.created_by
+  LEFT JOIN staff AS f ON f.id = r.created_for
+  LEFT JOIN staff AS v ON v.id = r.seen_by
+  LEFT JOIN staff AS c ON c.id = r.closed_by
+ WHERE r.id = $1::bigint
+   AND (s.role <> 'expert' OR r.unit_id = s.unit_id
+        AND r.outcome IS DISTINCT FROM 'recalled');
+
+-- The letter's files, as clerk_letter_files, without replaced ones.
+--   $1 referral id
+-- name: clerk_referral_files
+SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
+       f.media_type, f.media_type LIKE 'image/%' AS is_image,
+       f.media_type = 'application/pdf' AS is_pdf, f.width, f.height,
+       row_number() OVER w AS position, count(*) OVER () AS total
+  FROM referrals AS r JOIN files AS f ON f.letter_id = r.letter_id
+ WHERE r.id = $1::bigint AND f.replaced_by IS NULL
+   AND f.purpose IN ('letter', 'correction', 'followup')
+WINDOW w AS (ORDER BY f.created_at, f.position)
+ ORDER BY f.created_at, f.position;
+
+-- Writes: $1 submission_key, $2 referral id → repeated, tracking_code
 
 --   $3 body, $4 files
 -- name: referral_answer
@@ -365,3 +446,53 @@ SELECT repeated, tracking_code
 -- name: referral_recall
 SELECT repeated, tracking_code
   FROM referral_recall($1::text, $2::bigint, $3::text);
+
+-- A referral's own page.  After staff_guard_write, first.  $1 referral id
+-- name: clerk_referral_open
+SELECT tracking_code FROM referral_open($1::bigint);
+
+--   $1 referral id, $2 staff
+-- name: clerk_referral_show
+SELECT r.id AS referral_id, l.tracking_code, l.subject, u.name AS unit_name,
+       r.instruction,
+       CASE WHEN r.outcome IS NOT NULL THEN r.outcome
+            WHEN r.seen_at IS NOT NULL THEN 'seen'
+            ELSE 'waiting' END AS state,
+       r.due_on, r.outcome IS NULL AND r.due_on < today() AS is_overdue,
+       k.name AS referred_by_name, r.created_at AS referred_at, r.seen_at,
+       r.answer, r.closed_at AS answered_at, w.mine AS can_answer,
+       w.mine AS can_return,
+       r.outcome IS NULL AND s.role <> 'expert'
+           AND (s.role <> 'clerk' OR l.owner_id = s.id OR EXISTS (
+                SELECT FROM substitutes AS t
+                 WHERE t.substitute_id = s.id AND t.absent_id = l.owner_id
+                   AND t.ended_at IS NULL
+                   AND today() BETWEEN t.from_on AND t.to_on))
+           AS can_recall
+  FROM referrals AS r
+  JOIN letters AS l ON l.id = r.letter_id
+  JOIN units AS u ON u.id = r.unit_id
+  JOIN staff AS k ON k.id = r.created_by
+  JOIN staff AS s ON s.id = $2::bigint
+ CROSS JOIN LATERAL (SELECT r.outcome IS NULL AND (s.unit_id = r.unit_id
+       OR EXISTS (
+            SELECT FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
+             WHERE t.substitute_id = s.id AND a.unit_id = r.unit_id
+               AND t.ended_at IS NULL
+               AND today() BETWEEN t.from_on AND t.to_on)) AS mine) AS w
+ WHERE r.id = $1::bigint
+   AND (s.role <> 'expert' OR s.unit_id = r.unit_id
+        AND r.outcome IS DISTINCT FROM 'recalled');
+
+-- The letter's files, as clerk_letter_files.  $1 referral id
+-- name: clerk_referral_files
+SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
+       f.media_type, f.media_type LIKE 'image/%' AS is_image,
+       f.media_type = 'application/pdf' AS is_pdf,
+       f.replaced_by IS NOT NULL AS is_replaced, f.width, f.height,
+       row_number() OVER w AS position, count(*) OVER () AS total
+  FROM referrals AS r JOIN files AS f ON f.letter_id = r.letter_id
+ WHERE r.id = $1::bigint
+   AND f.purpose IN ('letter', 'correction', 'followup')
+WINDOW w AS (ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position)
+ ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position;

@@ -27,3 +27,12 @@ SELECT state, count(*) AS messages FROM messages
  WHERE created_at > now() - interval '1 day' AND id > (
        SELECT coalesce(max(id), 0) - 200000 FROM messages)
  GROUP BY state ORDER BY state;
+
+-- Spent today (Tehran's day), over all nodes: for budgets and their alarms.
+-- → provider, sent, cost (rials)
+-- name: health_messages_spent
+SELECT a.provider, count(*) AS sent, coalesce(sum(a.cost), 0)::bigint AS cost
+  FROM message_attempts AS a
+ WHERE a.at >= today()::timestamp AT TIME ZONE 'Asia/Tehran'
+   AND a.kind = 'send' AND a.outcome IN ('sent', 'unknown')
+ GROUP BY a.provider ORDER BY a.provider;

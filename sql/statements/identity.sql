@@ -47,3 +47,23 @@ SELECT birth_date_set($1::date) AS ok;
 -- name: identity_claim
 SELECT person_id, step, national_code, mobile, birth_date, tries
   FROM identity_claim($1::int, $2::int);
+
+-- Companies; see functions/31_companies.sql.
+
+-- After person_guard_write.  $1 national_id, $2 verdict, $3 provider,
+-- $4 provider_ref
+-- name: company_evidence
+SELECT company_evidence($1::text, $2::text, $3::text, $4::text) AS ok;
+
+--   $1 count, $2 lease in seconds
+-- → company_id, national_id, name, registration_number, tries
+-- name: company_claim
+SELECT company_id, national_id, name, registration_number, tries
+  FROM company_claim($1::int, $2::int);
+
+--   $1 company_id, $2 national_id as asked, $3 verdict, $4 provider,
+--   $5 provider_ref, $6 name or NULL → state yes|no|pending|stale
+-- name: company_result
+SELECT state
+  FROM company_result($1::bigint, $2::text, $3::text, $4::text, $5::text,
+                      $6::text);

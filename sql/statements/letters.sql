@@ -45,14 +45,16 @@ SELECT c.id AS company_id, c.name AS company_name,
 --   $1 submission_key, $2 draft or NULL, $3 person_kind, $4 address,
 --   $5 subject, $6 body, $7 company_name, $8 company_national_id,
 --   $9 registration_number, $10 company_postal_code, $11 company_phone,
---   $12 position, $13 company_checked, $14 files (JSON list of sha256 hex,
---   size, media_type, name, width, height), $15 limits
+--   $12 position, $13 company_checked (NULL: the gateway gave no answer, it is
+--   asked again later), $14 files (JSON list of sha256 hex, size, media_type,
+--   name, width, height), $15 limits, $16 ids of the draft's
+--   files that stay (JSON list; NULL: all)
 -- → tracking_code, repeated, created_at
 -- name: letter_submit
 SELECT tracking_code, repeated, created_at
   FROM letter_submit($1::text, $2::uuid, $3::text, $4::text, $5::text,
       $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
-      $12::text, $13::bool, $14::jsonb, $15::jsonb);
+      $12::text, $13::bool, $14::jsonb, $15::jsonb, $16::jsonb);
 
 --   $1 person, $2 tracking code
 -- name: letters_show
@@ -134,7 +136,7 @@ SELECT repeated FROM letter_correct($1::text, $2::text, $3::uuid, $4::jsonb);
 
 -- The receipt.  $1 person, $2 tracking code
 -- name: letters_receipt
-SELECT l.tracking_code, l.subject, l.created_at, l.person_kind,
+SELECT l.tracking_code, l.subject, l.status, l.created_at, l.person_kind,
        l.person_kind = 'legal' AS is_legal,
        btrim(l.first_name || ' ' || l.last_name) AS person_name,
        l.company_name, l.register_number, l.register_year, l.registered_at,
@@ -190,7 +192,10 @@ SELECT d.id AS draft, d.updated_at, d.fields ->> 'person_kind' AS person_kind,
        d.fields ->> 'registration_number' AS registration_number,
        d.fields ->> 'company_postal_code' AS company_postal_code,
        d.fields ->> 'company_phone' AS company_phone,
-       d.fields ->> 'position' AS position
+       d.fields ->> 'position' AS position,
+       d.fields ->> 'checked' IS NOT DISTINCT FROM 'true' AS checked,
+       d.fields ->> 'company_checked' IS NOT DISTINCT FROM 'true'
+           AS company_checked
   FROM drafts AS d WHERE d.person_id = $1::bigint AND d.id = $2::uuid;
 
 -- name: drafts_files

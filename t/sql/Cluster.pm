@@ -324,7 +324,7 @@ sub letter_form {
     return ($with{key} // 'key-' . ++$serial . '-' . $$, undef,
             'natural', 'تهران، خیابان یکم', $with{subject} // 'درخواست تأمین آب',
             'متن', (undef) x 7,
-            $with{files} // file_list('a'), $with{limits} // '{}');
+            $with{files} // file_list('a'), $with{limits} // '{}', undef);
 }
 
 
@@ -334,7 +334,7 @@ sub legal_form {
     return ($with{key} // 'key-' . ++$serial . '-' . $$, undef, 'legal',
             'تهران', 'درخواست شرکت', '', 'شرکت نمونه', '10380284790',
             '12345', '1349873645', '02188776655', $with{position} // 'مدیرعامل',
-            $with{checked} // 0, file_list('b'), '{}');
+            $with{checked} // 0, file_list('b'), '{}', undef);
 }
 
 

@@ -86,7 +86,7 @@ is $pg->refused($db, sub {
 $t = letter();
 $pg->staff($db, $c1, 'letter_take', Cluster::key(), $t);
 for my $act (['letter_reply', 'متن', 1, undef, '[]'], ['letter_register', 'main'],
-             ['letter_refer', '["legal"]', '', undef],
+             ['letter_refer', '["legal"]', '', undef, undef],
              ['letter_ask_correction', 'متن', undef], ['letter_close'],
              ['letter_take'])
 {
@@ -150,6 +150,15 @@ is @{$pg->call($db, 'clerk_letter_referrals', $t, $e1->{id})}, 1,
    'an expert sees their own referral';
 my ($to_finance, $to_legal) = map { $_->{referral_id} } @$refs;
 
+is $pg->refused($db, sub {
+       $pg->staff($db, $e2, 'clerk_referral_open', $to_legal) }),
+   'CR404 not_found', 'another unit’s referral is not there';
+is $pg->staff($db, $e1, 'clerk_referral_open', $to_legal)->[0]{tracking_code},
+   $t, 'one’s own is';
+ok $pg->call($db, 'clerk_referral_show', $to_legal, $e1->{id})
+       ->[0]{can_answer}, 'to be answered';
+ok !$pg->call($db, 'clerk_referral_show', $to_legal, $c1->{id})
+       ->[0]{can_answer}, 'not by the clerk who sent it';
 is $pg->refused($db, sub {
        $pg->staff($db, $e2, 'referral_answer', Cluster::key(), $to_legal,
                   'x', '[]') }),
@@ -232,7 +241,7 @@ ok $pg->call($db, 'clerk_letter_show', $c2->{id}, $t)->[0]{can_reply}, 'may';
 $pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'به جای او', 1, undef,
            '[]');
 my ($event) = grep { $_->{kind} eq 'reply' }
-    @{$pg->call($db, 'clerk_letter_events', $t)};
+    @{$pg->call($db, 'clerk_letter_events', $t, $c2->{id})};
 isnt $event->{for_name}, undef, 'the record says for whom';
 is $owner->selectrow_array(q{SELECT for_id FROM audit
        WHERE action = 'letter_replied' ORDER BY id DESC LIMIT 1}),

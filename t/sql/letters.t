@@ -134,10 +134,10 @@ is join(' ', map { $_->{name} }
 $pg->person($db, $ali, 'draft_save', $draft,
     '{"person_kind":"natural","subject":"سه","address":"تهران"}', undef,
     undef);
-my @draft_form = ('draft-key-1', $draft, (undef) x 12, $more);
+my @draft_form = ('draft-key-1', $draft, (undef) x 12, $more, undef);
 is $pg->refused($db, sub {
        $pg->person($db, $sara, 'letter_submit', 'draft-key-2', $draft,
-                   (undef) x 12, $more) }),
+                   (undef) x 12, $more, undef) }),
    'CR404 draft_gone', 'nobody sends another’s draft';
 my $from = $pg->person($db, $ali, 'letter_submit', @draft_form)->[0];
 my $shown = $pg->call($db, 'letters_show', $ali->{id},
@@ -312,6 +312,22 @@ is $pg->person($db, $new, 'identity_ask', 'registry', 3)->[0]{verdict},
    'wait', 'three answers a day';
 is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
    'the birth date can be corrected';
+
+# A company whose gateway is silent ---------------------------------------------------
+
+my @legal = Cluster::legal_form();
+@legal[12, 14] = (undef, $more);
+my $firm = $pg->person($db, $ali, 'letter_submit', @legal)->[0]{tracking_code};
+is @{$pg->call($db, 'company_claim', 9, 60)}, 0, 'asked again, not at once';
+$owner->do('UPDATE companies SET check_next_at = now()');
+my ($task) = @{$pg->call($db, 'company_claim', 9, 60)};
+is $task->{national_id}, '10380284790', 'but later';
+is $pg->call($db, 'company_result', $task->{company_id}, '10380284790',
+             'unknown', 'z', 'r', undef)->[0]{state}, 'pending', 'still silent';
+is $pg->call($db, 'company_result', $task->{company_id}, '10380284790', 'yes',
+             'z', 'r', 'شرکت نمونه')->[0]{state}, 'yes', 'it answers';
+ok $owner->selectrow_array('SELECT company_checked FROM letters
+       WHERE tracking_code = ?', undef, $firm), 'the letter that went before';
 
 # A new mobile -------------------------------------------------------------------------
 

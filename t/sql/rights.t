@@ -71,6 +71,7 @@ my %open = map { $_ => 1 } qw(
     recover_password login_try login_done identity_result identity_claim
     track files_unreferenced file_removal_begin file_removal_end housekeeping
     staff_login_try staff_login_done staff_totp_try staff_totp_done
+    company_claim company_result
     invitation_show invitation_password invitation_totp invitation_done
     messages_claim message_result messages_sweep messages_to_check
     message_checked audit_seal audit_verify);

@@ -1,0 +1,94 @@
+-- Old letters for measuring: psql -v letters=1000000 -f bench/load-letters.sql
+-- as the owner, into a database that is thrown away afterwards.  Three rows
+-- of timeline for each letter, 30 units, ten clerks; nine of ten are closed.
+
+SET search_path = correspondence;
+SET synchronous_commit = off;
+SET maintenance_work_mem = '256MB';
+
+INSERT INTO units (code, name)
+SELECT 'unit' || n, 'واحد ' || n FROM generate_series(1, 30) AS n
+ON CONFLICT DO NOTHING;
+
+INSERT INTO staff (username, name, role, unit_id, status, password_hash)
+SELECT 'load' || n, 'منشی ' || n,
+       CASE WHEN n <= 10 THEN 'clerk' ELSE 'expert' END,
+       CASE WHEN n > 10 THEN (SELECT id FROM units
+                               WHERE code = 'unit' || (n - 10)) END,
+       'active', 'x'
+  FROM generate_series(1, 40) AS n
+ON CONFLICT DO NOTHING;
+
+CREATE TEMP TABLE words (n serial, word text);
+INSERT INTO words (word) SELECT unnest(string_to_array(
+    'درخواست شکایت اعتراض پیشنهاد گزارش تمدید صدور ابطال اصلاح تأیید پرداخت '
+    || 'تسهیلات مجوز پروانه قرارداد مناقصه بیمه مالیات حقوق کارگاه زمین آب برق '
+    || 'گاز راه ساختمان شهرداری دانشگاه مدرسه بیمارستان کشاورزی صنعت معدن '
+    || 'تجارت واردات صادرات گمرک استخدام بازنشستگی مرخصی انتقال مسکن وام سهام '
+    || 'شرکت تعاونی ایثارگران خانواده فرزند ازدواج', ' '));
+-- Rare ones as well.
+INSERT INTO words (word)
+SELECT 'واژه' || n FROM generate_series(1, 20000) AS n;
+
+INSERT INTO persons (national_code, mobile, birth_date, first_name,
+                     last_name, father_name, mobile_step, registry_step)
+SELECT lpad((n + 3000000000)::text, 10, '0'), '0919' || lpad(n::text, 7, '0'),
+       '1980-01-01', (ARRAY['علی', 'سارا', 'رضا', 'مریم', 'حسن'])[1 + n % 5],
+       'خانواده' || n % 5000, 'احمد', 'yes', 'yes'
+  FROM generate_series(1, :letters / 5) AS n
+ON CONFLICT DO NOTHING;
+
+CREATE TEMP TABLE some_persons AS
+SELECT row_number() OVER (ORDER BY id) - 1 AS n, * FROM persons
+ WHERE mobile LIKE '0919%';
+CREATE UNIQUE INDEX ON some_persons (n);
+ANALYZE some_persons;
+CREATE UNIQUE INDEX ON words (n);
+ANALYZE words;
+
+INSERT INTO letters (tracking_code, person_id, created_at, person_kind,
+    first_name, last_name, father_name, birth_date, national_code, mobile,
+    address, subject, body, status, owner_id, unit_id, open_referrals, due_on,
+    book_id, register_year, register_number, registered_at, first_answer_at,
+    answered_at, closed_at, undelivered, file_count, search)
+SELECT (100000000 + g)::text, p.id, at, 'natural', p.first_name, p.last_name,
+       p.father_name, p.birth_date, p.national_code, p.mobile, 'تهران',
+       s.subject, '', CASE WHEN closed THEN 'answered'
+                           WHEN g % 100 < 3 THEN 'registered'
+                           WHEN g % 100 < 6 THEN 'review'
+                           ELSE 'secretariat' END,
+       CASE WHEN closed OR g % 100 >= 3 THEN
+           (SELECT min(id) FROM staff WHERE username LIKE 'load%') + g % 10 END,
+       (SELECT min(id) FROM units WHERE code LIKE 'unit%') + g % 30,
+       (NOT closed AND g % 100 BETWEEN 3 AND 5)::int,
+       (at + interval '14 days')::date, 1,
+       (1300 + g / 400000)::smallint, g % 400000,
+       at, at + interval '4 days', CASE WHEN closed THEN at + interval '5 days' END,
+       CASE WHEN closed THEN at + interval '6 days' END, g % 500 = 0, 1,
+       search_words(s.subject || ' ' || p.first_name || ' ' || p.last_name)
+  FROM generate_series(1, :letters) AS g
+ CROSS JOIN LATERAL (SELECT now() - (:letters - g) * interval '1 minute' AS at,
+                            g % 100 >= 10 AS closed) AS t
+  JOIN some_persons AS p ON p.n = g % (:letters / 5)
+ CROSS JOIN LATERAL (SELECT string_agg(w.word, ' ') AS subject FROM words AS w
+     WHERE w.n IN (1 + g % 3, 4 + g % 47, 51 + g % 20000, 20 + g % 30)) AS s;
+
+INSERT INTO events (letter_id, at, kind, actor, visibility, body)
+SELECT l.id, l.created_at + k.n * interval '1 day', k.kind, k.actor,
+       'citizen', ''
+  FROM letters AS l,
+       (VALUES (0, 'letter_sent', 'person'), (1, 'registered', 'staff'),
+               (5, 'reply', 'staff')) AS k (n, kind, actor)
+ WHERE l.tracking_code LIKE '1________';
+
+INSERT INTO referrals (letter_id, unit_id, created_by, created_at, due_on,
+                       outcome, closed_at, closed_by)
+SELECT l.id, l.unit_id, l.owner_id, l.created_at + interval '1 day', l.due_on,
+       CASE WHEN l.open_referrals = 0 THEN 'answered' END,
+       CASE WHEN l.open_referrals = 0 THEN l.created_at + interval '3 days' END,
+       CASE WHEN l.open_referrals = 0 THEN l.owner_id END
+  FROM letters AS l
+ WHERE l.tracking_code LIKE '1________' AND l.owner_id IS NOT NULL
+   AND (l.open_referrals > 0 OR l.id % 2 = 0);
+
+VACUUM ANALYZE letters, events, referrals, persons;
