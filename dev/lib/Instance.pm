@@ -392,6 +392,8 @@ sub write_conf {
               "correspondence_url http://localhost:$self->{port};");
     $change->(qr/correspondence_html .*;/m,
               "correspondence_html $self->{files}/html;");
+    $change->(qr{/usr/share/correspondence/html/}m,
+              "$self->{files}/html/");
     $change->(qr/correspondence_store .*;/m,
               "correspondence_store $dir/store;");
     $change->(qr/correspondence_key_file .*;/m,
@@ -447,7 +449,7 @@ sub test_conf {
 
 
 sub start_nginx {
-    my ($self) = @_;
+    my ($self, %o) = @_;
 
     $self->port_free('PORT', $self->{port});
 
@@ -456,6 +458,11 @@ sub start_nginx {
 
     $self->spawn('nginx', 'TERM', $self->nginx_command('error'));
     $self->wait_ready('nginx', 30, sub { answers($self->{port}, '/') });
+
+    # it answers before its workers have reached their servers; whoever
+    # wants to see it without them does not wait long
+
+    wait_for($o{ready} // 5, sub { answers($self->{port}, '/health', 200) });
 }
 
 
@@ -650,10 +657,10 @@ sub free_port {
 }
 
 
-# Does an HTTP server answer there?
+# Does an HTTP server answer there (with that status)?
 
 sub answers {
-    my ($port, $path) = @_;
+    my ($port, $path, $status) = @_;
 
     my $s = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port,
                                 Timeout => 2) or return 0;
@@ -661,7 +668,8 @@ sub answers {
     syswrite $s, "GET $path HTTP/1.0\r\nHost: localhost\r\n\r\n";
     IO::Select->new($s)->can_read(10) or return 0;
     sysread $s, my $bytes, 64;
-    return ($bytes // '') =~ m{^HTTP/1\.};
+    return ($bytes // '') =~ m{^HTTP/1\.\d ([0-9]+)}
+           && $1 == ($status // $1);
 }
 
 

@@ -24,6 +24,7 @@ package Portal;
 #   postgres => [ 'fsync=off', … ], redis => [ '--maxmemory', … ],
 #   sandbox => [ … ]         more options of the servers
 #   start => 0               only PostgreSQL, Redis and sandbox run
+#   ready => 0               does not wait for /health to be well
 #
 # At the end every test also fails on an [alert], [crit] or [emerg], on what
 # a sanitizer said, on a leaked socket, on a process that died, and on a
@@ -121,7 +122,7 @@ sub new {
     $i->start_sandbox(options => [ '--strict', @{ $o{sandbox} // [] } ]);
     $self->start_proxies(@{ $o{proxies} // [] });
     $self->configure;
-    $i->start_nginx if $o{start} // 1;
+    $self->start_nginx if $o{start} // 1;
 
     return $self;
 }
@@ -437,8 +438,14 @@ sub reload {
 }
 
 
-sub stop_nginx  { $_[0]->{instance}->stop_nginx }
-sub start_nginx { $_[0]->{instance}->start_nginx }
+sub stop_nginx { $_[0]->{instance}->stop_nginx }
+
+
+sub start_nginx {
+    my ($self) = @_;
+
+    $self->{instance}->start_nginx(ready => $self->{options}{ready});
+}
 
 
 sub restart_nginx {
