@@ -10,6 +10,10 @@
 #define CORR_CARRY_COOKIE    "correspondence-carry"
 
 
+static corr_str_t corr_page_url(corr_page_t *p, const char *path,
+    int64_t page);
+
+
 const corr_rule_t  corr_code_rules[] = {
     { "code", CORR_RULE_DIGITS, CORR_REQUIRED, CORR_CODE_DIGITS,
       CORR_CODE_DIGITS, CORR_MSG_CODE_REQUIRED, CORR_MSG_CODE_FORMAT, NULL },
@@ -67,6 +71,52 @@ corr_page_date(corr_page_t *p, int64_t days)
                        date.day);
 
     return corr_make_str(text, last - text);
+}
+
+
+void
+corr_page_pager(corr_page_t *p, const char *path, int64_t page,
+    int64_t total, int64_t per_page)
+{
+    int64_t       pages;
+    corr_view_t  *pager;
+
+    pages = (total + per_page - 1) / per_page;
+
+    if (pages < 2) {
+        return;
+    }
+
+    pager = corr_view_object(p->view, "pager");
+
+    corr_view_int(pager, "page", page);
+    corr_view_int(pager, "pages", pages);
+
+    if (page > 1) {
+        corr_view_text(pager, "previous_url",
+                       corr_page_url(p, path, page - 1));
+    }
+
+    if (page < pages) {
+        corr_view_text(pager, "next_url", corr_page_url(p, path, page + 1));
+    }
+}
+
+
+static corr_str_t
+corr_page_url(corr_page_t *p, const char *path, int64_t page)
+{
+    u_char      *url, *last;
+    corr_str_t   none = corr_null_str;
+
+    url = ngx_pnalloc(p->pool, ngx_strlen(path) + NGX_INT64_LEN);
+    if (url == NULL) {
+        return none;
+    }
+
+    last = ngx_sprintf(url, "%s%L", path, page);
+
+    return corr_make_str(url, last - url);
 }
 
 

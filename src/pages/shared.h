@@ -28,6 +28,14 @@ corr_str_t corr_page_date(corr_page_t *p, int64_t days);
 
 
 /*
+ * `pager` of a list with `total` rows, when it has more than one page.
+ * path: "/desk/letters?page=", to which the number is added.
+ */
+void corr_page_pager(corr_page_t *p, const char *path, int64_t page,
+    int64_t total, int64_t per_page);
+
+
+/*
  * birth_day, birth_month, birth_year: rules for corr_form_check(), and the
  * date they make.  Errors stand at the field that is wrong.
  */

@@ -1,0 +1,133 @@
+/*
+ * A stored file: its sender's own, or a clerk's to read.  Who may follows
+ * from what it belongs to; every reading is in the audit.
+ */
+
+#include "shared.h"
+
+#include "../lib/ids.h"
+#include "../services/filetype.h"
+#include "../services/store.h"
+
+
+typedef struct {
+    corr_str_t               id;
+    corr_rows_t             *file;
+} corr_file_page_t;
+
+
+static ngx_int_t corr_file_find(corr_page_t *p);
+static ngx_int_t corr_file_found(corr_page_t *p);
+static ngx_int_t corr_file_send(corr_page_t *p);
+static ngx_uint_t corr_file_continued(corr_page_t *p);
+
+
+const corr_step_pt  corr_file_steps[] = {
+    corr_file_find,
+    NULL
+};
+
+
+static ngx_int_t
+corr_file_find(corr_page_t *p)
+{
+    corr_file_page_t  *ctx;
+
+    ctx = corr_page_data(p, sizeof(corr_file_page_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (corr_check_uuid(&p->alloc, p->params[0], &ctx->id) != CORR_OK) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    corr_db_begin(p, CORR_READ);
+
+    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILES_SHOW
+                                                  : CORR_SQL_FILES_SHOW,
+                corr_pg_int(p->session.id), corr_pg_text(ctx->id));
+
+    return corr_db_send(p, corr_file_found);
+}
+
+
+static ngx_int_t
+corr_file_found(corr_page_t *p)
+{
+    corr_file_page_t  *ctx = p->data;
+
+    ctx->file = corr_db_rows(p, 0);
+
+    if (ctx->file->nrows == 0) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (corr_file_continued(p)) {
+        return corr_file_send(p);
+    }
+
+    corr_db_begin(p, CORR_WRITE);
+
+    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILE_READ
+                                                  : CORR_SQL_FILE_READ,
+                corr_pg_text(ctx->id));
+
+    return corr_db_send(p, corr_file_send);
+}
+
+
+static ngx_int_t
+corr_file_send(corr_page_t *p)
+{
+    char                   path[CORR_STORE_PATH];
+    ngx_str_t              name;
+    corr_str_t             type;
+    corr_file_page_t      *ctx = p->data;
+    const corr_filetype_t *known;
+
+    if (corr_store_path(p->settings->store,
+                        corr_rows_text(ctx->file, 0, "sha256"), path)
+        != CORR_STORE_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    name = corr_to_ngx(corr_str_dup(&p->alloc, corr_cstr(path)));
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the type that was found in it; what a browser does not show is saved */
+
+    type = corr_rows_text(ctx->file, 0, "media_type");
+    known = corr_filetype_by_media_type(type);
+
+    return corr_reply_file(p, &name,
+                           known ? corr_cstr(known->media_type)
+                                 : CORR_STR("application/octet-stream"),
+                           corr_rows_text(ctx->file, 0, "name"),
+                           known != NULL);
+}
+
+
+/*
+ * A PDF viewer reads a file in pieces; its first piece is the reading.  The
+ * header is asked for without being a reading.
+ */
+
+static ngx_uint_t
+corr_file_continued(corr_page_t *p)
+{
+    corr_str_t  range;
+
+    if (p->request->method == NGX_HTTP_HEAD) {
+        return 1;
+    }
+
+    range = corr_request_header(p->request, "range");
+
+    return range.len > 8
+           && ngx_strncasecmp(range.data, (u_char *) "bytes=", 6) == 0
+           && !(range.data[6] == '0' && range.data[7] == '-');
+}

@@ -1,0 +1,67 @@
+#include "letter_page.h"
+
+
+enum {
+    CORR_LETTER_ROW = 0,
+    CORR_LETTER_FILES,
+    CORR_LETTER_EVENTS,
+    CORR_LETTER_EVENT_FILES,
+    CORR_LETTER_CORRECTION
+};
+
+
+void
+corr_letter_page_find(corr_page_t *p)
+{
+    ngx_uint_t  i;
+
+    static const ngx_uint_t  statements[] = {
+        CORR_SQL_LETTERS_SHOW,
+        CORR_SQL_LETTERS_FILES,
+        CORR_SQL_LETTERS_EVENTS,
+        CORR_SQL_LETTERS_EVENT_FILES,
+        CORR_SQL_LETTERS_CORRECTION
+    };
+
+    for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        corr_db_add(p, statements[i], corr_pg_int(p->session.id),
+                    corr_pg_text(p->params[0]));
+    }
+}
+
+
+ngx_int_t
+corr_letter_page_show(corr_page_t *p)
+{
+    corr_rows_t  *events, *correction;
+
+    if (corr_db_rows(p, CORR_LETTER_ROW)->nrows == 0) {
+        return NGX_DECLINED;
+    }
+
+    events = corr_db_rows(p, CORR_LETTER_EVENTS);
+    correction = corr_db_rows(p, CORR_LETTER_CORRECTION);
+
+    if (corr_rows_nest(&p->alloc, events, "event_id", "event_files",
+                       corr_db_rows(p, CORR_LETTER_EVENT_FILES), "event_id")
+        != CORR_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    corr_view_row(corr_view_object(p->view, "letter"),
+                  corr_db_rows(p, CORR_LETTER_ROW), 0);
+    corr_view_rows(p->view, "files", corr_db_rows(p, CORR_LETTER_FILES));
+    corr_view_rows(p->view, "events", events);
+
+    /* what is asked for, one thing at a time, the oldest first */
+
+    if (correction->nrows) {
+        corr_view_row(corr_view_object(p->view, "correction"), correction,
+                      0);
+    }
+
+    corr_form_key(p);
+
+    return NGX_OK;
+}
