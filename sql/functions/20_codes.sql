@@ -148,11 +148,11 @@ BEGIN
     VALUES (date_trunc('hour', now()), pg_backend_pid() % 16, 1)
     ON CONFLICT (hour, shard) DO UPDATE SET sent = t.sent + 1;
 
-    -- Both branches do the same work.
+    -- Both branches do the same work, so the message names no person either.
     IF p_send THEN
-        INSERT INTO messages (template, secret, mobile, person_id, priority,
+        INSERT INTO messages (template, secret, mobile, priority,
                               expires_at)
-        VALUES ('code', p_secret, p_mobile, p_person, 0,
+        VALUES ('code', p_secret, p_mobile, 0,
                 code_make.expires_at);
     ELSE
         INSERT INTO decoy_messages (template, secret, mobile, priority,

@@ -374,79 +374,6 @@ SELECT repeated FROM letter_reopen($1::text, $2::text);
 
 -- Referrals --------------------------------------------------------------------
 
--- After staff_guard_write, first statement of the page: as clerk_letter_open,
--- by the referral.  $1 referral id
--- name: clerk_referral_open
-SELECT letter_id FROM letter_open((
-       SELECT l.tracking_code
-         FROM referrals AS r JOIN letters AS l ON l.id = r.letter_id
-        WHERE r.id = $1::bigint));
-
---   $1 referral id, $2 staff.  No row: another unit's, to an expert.
--- name: clerk_referral_show
-SELECT r.id AS referral_id, l.tracking_code, l.subject, u.name AS unit_name,
-       r.instruction,
-       CASE WHEN r.outcome IS NOT NULL THEN r.outcome
-            WHEN r.seen_at IS NOT NULL THEN 'seen'
-            ELSE 'waiting' END AS state,
-       r.due_on, r.outcome IS NULL AND r.due_on < today() AS is_overdue,
-       k.name AS referred_by_name, f.name AS referred_for_name,
-       r.created_at AS referred_at, r.seen_at, v.name AS seen_by_name,
-       r.answer, r.closed_at AS answered_at, c.name AS answered_by_name,
-       r.outcome IS NULL AND (s.unit_id = r.unit_id OR EXISTS (
-            SELECT FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
-             WHERE t.substitute_id = s.id AND a.unit_id = r.unit_id
-               AND t.ended_at IS NULL
-               AND today() BETWEEN t.from_on AND t.to_on)) AS can_answer,
-       r.outcome IS NULL AND s.role <> 'expert'
-           AND (s.role <> 'clerk' OR l.owner_id = s.id OR EXISTS (
-                SELECT FROM substitutes AS t
-                 WHERE t.substitute_id = s.id AND t.absent_id = l.owner_id
-                   AND t.ended_at IS NULL
-                   AND today() BETWEEN t.from_on AND t.to_on))
-           AS can_recall
-  FROM referrals AS r
-  JOIN letters AS l ON l.id = r.letter_id
-  JOIN units AS u ON u.id = r.unit_id
-  JOIN staff AS s ON s.id = $2::bigint
-  JOIN staff AS k ON k.id = r.created_by
-  LEFT JOIN staff AS f ON f.id = r.created_for
-  LEFT JOIN staff AS v ON v.id = r.seen_by
-  LEFT JOIN staff AS c ON c.id = r.closed_by
- WHERE r.id = $1::bigint
-   AND (s.role <> 'expert' OR r.unit_id = s.unit_id
-        AND r.outcome IS DISTINCT FROM 'recalled');
-
--- The letter's files, as clerk_letter_files, without replaced ones.
---   $1 referral id
--- name: clerk_referral_files
-SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
-       f.media_type, f.media_type LIKE 'image/%' AS is_image,
-       f.media_type = 'application/pdf' AS is_pdf, f.width, f.height,
-       row_number() OVER w AS position, count(*) OVER () AS total
-  FROM referrals AS r JOIN files AS f ON f.letter_id = r.letter_id
- WHERE r.id = $1::bigint AND f.replaced_by IS NULL
-   AND f.purpose IN ('letter', 'correction', 'followup')
-WINDOW w AS (ORDER BY f.created_at, f.position)
- ORDER BY f.created_at, f.position;
-
--- Writes: $1 submission_key, $2 referral id → repeated, tracking_code
-
---   $3 body, $4 files
--- name: referral_answer
-SELECT repeated, tracking_code
-  FROM referral_answer($1::text, $2::bigint, $3::text, $4::jsonb);
-
---   $3 reason
--- name: referral_return
-SELECT repeated, tracking_code
-  FROM referral_return($1::text, $2::bigint, $3::text);
-
---   $3 reason or NULL
--- name: referral_recall
-SELECT repeated, tracking_code
-  FROM referral_recall($1::text, $2::bigint, $3::text);
-
 -- A referral's own page.  After staff_guard_write, first.  $1 referral id
 -- name: clerk_referral_open
 SELECT tracking_code FROM referral_open($1::bigint);
@@ -496,3 +423,20 @@ SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
    AND f.purpose IN ('letter', 'correction', 'followup')
 WINDOW w AS (ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position)
  ORDER BY f.replaced_by IS NOT NULL, f.created_at, f.position;
+
+-- Writes: $1 submission_key, $2 referral id → repeated, tracking_code
+
+--   $3 body, $4 files
+-- name: referral_answer
+SELECT repeated, tracking_code
+  FROM referral_answer($1::text, $2::bigint, $3::text, $4::jsonb);
+
+--   $3 reason
+-- name: referral_return
+SELECT repeated, tracking_code
+  FROM referral_return($1::text, $2::bigint, $3::text);
+
+--   $3 reason or NULL
+-- name: referral_recall
+SELECT repeated, tracking_code
+  FROM referral_recall($1::text, $2::bigint, $3::text);
