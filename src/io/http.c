@@ -79,6 +79,14 @@ typedef struct {
 } corr_http_transfer_t;
 
 
+typedef struct {
+    CURLU                   *url;
+    char                    *scheme;
+    char                    *host;
+    char                    *port;
+} corr_http_parts_t;
+
+
 static ngx_int_t corr_http_open(corr_http_t *http);
 static void corr_http_limits(corr_http_t *http);
 static ngx_int_t corr_http_copy(corr_http_transfer_t *t,
@@ -91,6 +99,9 @@ static ngx_int_t corr_http_header_line(corr_str_t line, char *out);
 static corr_http_error_e corr_http_target(corr_http_transfer_t *t);
 static corr_http_error_e corr_http_host(corr_http_transfer_t *t,
     const char *url, ngx_uint_t proxy);
+static ngx_int_t corr_http_split(const char *url, ngx_uint_t proxy,
+    corr_http_parts_t *parts);
+static void corr_http_parts_free(corr_http_parts_t *parts);
 static ngx_uint_t corr_http_is_literal(const char *host);
 static void corr_http_resolve(corr_http_transfer_t *t);
 static void corr_http_resolved(ngx_resolver_ctx_t *lookup);
@@ -525,69 +536,79 @@ corr_http_target(corr_http_transfer_t *t)
 static corr_http_error_e
 corr_http_host(corr_http_transfer_t *t, const char *url, ngx_uint_t proxy)
 {
-    CURLU  *parsed;
-    char   *host, *port, *scheme;
-    size_t  len;
+    size_t             len;
+    ngx_uint_t         good;
+    corr_http_parts_t  parts;
 
-    host = NULL;
-    port = NULL;
-    scheme = NULL;
+    good = corr_http_split(url, proxy, &parts) == NGX_OK
+           && (proxy || ngx_strcmp(parts.scheme, "https") == 0
+               || (t->profile->insecure_http
+                   && ngx_strcmp(parts.scheme, "http") == 0));
 
-    parsed = curl_url();
+    len = good ? ngx_strlen(parts.host) : 0;
 
-    if (parsed == NULL
-        || curl_url_set(parsed, CURLUPART_URL, url,
-                        proxy ? CURLU_NON_SUPPORT_SCHEME : 0)
-        || curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0)
-        || curl_url_get(parsed, CURLUPART_HOST, &host, 0)
-        || curl_url_get(parsed, CURLUPART_PORT, &port,
-                        proxy ? 0 : CURLU_DEFAULT_PORT))
-    {
-        goto invalid;
-    }
+    if (len == 0 || len >= CORR_HTTP_HOST || parts.host[len - 1] == '.') {
+        good = 0;
 
-    if (!proxy && ngx_strcmp(scheme, "https") != 0
-        && !(t->profile->insecure_http && ngx_strcmp(scheme, "http") == 0))
-    {
-        goto invalid;
-    }
-
-    len = ngx_strlen(host);
-    t->port = ngx_atoi((u_char *) port, ngx_strlen(port));
-
-    if (len == 0 || len >= CORR_HTTP_HOST || host[len - 1] == '.') {
-        goto invalid;
-    }
-
-    if (!corr_http_is_literal(host)) {
+    } else if (!corr_http_is_literal(parts.host)) {
         t->host.len = len;
         t->host.data = ngx_pnalloc(t->op.op.pool, len);
 
-        if (t->host.data == NULL) {
-            goto invalid;
+        if (t->host.data != NULL) {
+            ngx_strlow(t->host.data, (u_char *) parts.host, len);
         }
 
-        ngx_strlow(t->host.data, (u_char *) host, len);
+        good = t->host.data != NULL;
     }
 
-    curl_free(host);
-    curl_free(port);
-    curl_free(scheme);
-    curl_url_cleanup(parsed);
+    if (good) {
+        t->port = ngx_atoi((u_char *) parts.port, ngx_strlen(parts.port));
 
-    return CORR_HTTP_NONE;
+    } else {
+        corr_http_reason(t, "the %s is not acceptable",
+                         proxy ? "proxy" : "URL");
+    }
 
-invalid:
+    corr_http_parts_free(&parts);
 
-    corr_http_reason(t, "the %s is not acceptable",
-                proxy ? "proxy" : "URL");
+    return good ? CORR_HTTP_NONE : CORR_HTTP_BAD_REQUEST;
+}
 
-    curl_free(host);
-    curl_free(port);
-    curl_free(scheme);
-    curl_url_cleanup(parsed);
 
-    return CORR_HTTP_BAD_REQUEST;
+/*
+ * A proxy has to name its port: libcurl's default for proxies is not that of
+ * their scheme.
+ */
+
+static ngx_int_t
+corr_http_split(const char *url, ngx_uint_t proxy, corr_http_parts_t *parts)
+{
+    ngx_memzero(parts, sizeof(corr_http_parts_t));
+
+    parts->url = curl_url();
+
+    if (parts->url == NULL
+        || curl_url_set(parts->url, CURLUPART_URL, url,
+                        proxy ? CURLU_NON_SUPPORT_SCHEME : 0)
+        || curl_url_get(parts->url, CURLUPART_SCHEME, &parts->scheme, 0)
+        || curl_url_get(parts->url, CURLUPART_HOST, &parts->host, 0)
+        || curl_url_get(parts->url, CURLUPART_PORT, &parts->port,
+                        proxy ? 0 : CURLU_DEFAULT_PORT))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+corr_http_parts_free(corr_http_parts_t *parts)
+{
+    curl_free(parts->scheme);
+    curl_free(parts->host);
+    curl_free(parts->port);
+    curl_url_cleanup(parts->url);
 }
 
 
@@ -1585,9 +1606,8 @@ corr_http_wipe_list(struct curl_slist *list)
 ngx_int_t
 corr_http_profile_load(ngx_conf_t *cf, corr_http_profile_t *profile)
 {
-    CURLU      *proxy;
-    char       *scheme, *port;
-    ngx_uint_t  good;
+    ngx_uint_t         good;
+    corr_http_parts_t  parts;
 
     if (corr_http_load_pem(cf, &profile->ca_file, &profile->ca_pem) != NGX_OK
         || corr_http_load_pem(cf, &profile->certificate,
@@ -1603,24 +1623,13 @@ corr_http_profile_load(ngx_conf_t *cf, corr_http_profile_t *profile)
         return NGX_OK;
     }
 
-    scheme = NULL;
-    port = NULL;
+    good = corr_http_split((char *) profile->proxy.data, 1, &parts) == NGX_OK
+           && (ngx_strcmp(parts.scheme, "http") == 0
+               || ngx_strcmp(parts.scheme, "https") == 0
+               || ngx_strcmp(parts.scheme, "socks4a") == 0
+               || ngx_strcmp(parts.scheme, "socks5h") == 0);
 
-    proxy = curl_url();
-
-    good = proxy != NULL
-           && curl_url_set(proxy, CURLUPART_URL, (char *) profile->proxy.data,
-                           CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
-           && curl_url_get(proxy, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
-           && curl_url_get(proxy, CURLUPART_PORT, &port, 0) == CURLUE_OK
-           && (ngx_strcmp(scheme, "http") == 0
-               || ngx_strcmp(scheme, "https") == 0
-               || ngx_strcmp(scheme, "socks4a") == 0
-               || ngx_strcmp(scheme, "socks5h") == 0);
-
-    curl_free(scheme);
-    curl_free(port);
-    curl_url_cleanup(proxy);
+    corr_http_parts_free(&parts);
 
     if (good) {
         return NGX_OK;

@@ -238,8 +238,8 @@ const char *
 corr_file_message(corr_file_verdict_e verdict)
 {
     static const char  *names[] = {
-        "", "file_empty", "file_kind", "file_extension", "file_damaged",
-        "file_encrypted", "file_pixels", "file_read"
+        "", "file_empty", "file_type", "file_type", "file_damaged",
+        "file_encrypted", "file_pixels", "file_failed"
     };
 
     return names[verdict];

@@ -71,7 +71,7 @@ const corr_filetype_t *corr_filetype_by_media_type(corr_str_t media_type);
 corr_file_verdict_e corr_filetype_check(corr_filetypes_t *types, int fd,
     corr_str_t name, corr_filetype_t *found);
 
-/* Name of the message in html/messages.txt: "file_kind" … */
+/* Name of the message in html/messages.txt: "file_type" … */
 const char *corr_file_message(corr_file_verdict_e verdict);
 
 

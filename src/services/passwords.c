@@ -472,8 +472,9 @@ const char *
 corr_password_message(corr_password_verdict_e verdict)
 {
     static const char  *names[] = {
-        "", "password_empty", "password_short", "password_long",
-        "password_encoding", "password_common", "password_personal"
+        "", "password_required", "password_short",
+        "password_long", "password_wrong", "password_common",
+        "password_personal"
     };
 
     return names[verdict];

@@ -71,7 +71,10 @@ corr_password_verdict_e corr_password_check(
     const corr_passwords_t *passwords, corr_str_t text,
     const corr_str_t *words, size_t nwords);
 
-/* Name of the message in html/messages.txt: "password_short" … */
+/*
+ * "password_short" …: with the prefix of its field the name of a message in
+ * html/messages.txt (new_password_short).
+ */
 const char *corr_password_message(corr_password_verdict_e verdict);
 
 

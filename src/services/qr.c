@@ -15,7 +15,7 @@
 
 
 static size_t corr_qr_runs(const QRcode *code);
-static size_t corr_qr_draw(const QRcode *code, char *out);
+static size_t corr_qr_draw(const QRcode *code, char *out, size_t size);
 static int corr_qr_next(const QRcode *code, int *x, int *y, int *len);
 
 
@@ -48,7 +48,7 @@ corr_qr_path(const corr_alloc_t *a, corr_str_t text, corr_qr_t *qr)
         return CORR_ERROR;
     }
 
-    qr->path.len = corr_qr_draw(code, (char *) qr->path.data);
+    qr->path.len = corr_qr_draw(code, (char *) qr->path.data, size);
     qr->size = (unsigned) code->width + 2 * CORR_QR_QUIET;
 
     QRcode_free(code);
@@ -77,22 +77,23 @@ corr_qr_runs(const QRcode *code)
 
 
 static size_t
-corr_qr_draw(const QRcode *code, char *out)
+corr_qr_draw(const QRcode *code, char *out, size_t size)
 {
-    int    x, y, len;
-    char  *p;
+    int     x, y, len;
+    size_t  n;
 
-    p = out;
+    n = 0;
     x = 0;
     y = 0;
 
     while (corr_qr_next(code, &x, &y, &len)) {
-        p += sprintf(p, "M%d %dh%dv1h-%dz", x + CORR_QR_QUIET,
-                     y + CORR_QR_QUIET, len, len);
+        n += (size_t) snprintf(out + n, size - n, "M%d %dh%dv1h-%dz",
+                               x + CORR_QR_QUIET, y + CORR_QR_QUIET, len,
+                               len);
         x += len;
     }
 
-    return (size_t) (p - out);
+    return n;
 }
 
 

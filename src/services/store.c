@@ -111,7 +111,7 @@ corr_store_open(const char *directory, char error[CORR_SERVICE_ERROR])
     }
 
     store->backend = &corr_directory;
-    strcpy(store->root, directory);
+    memcpy(store->root, directory, strlen(directory) + 1);
 
     return store;
 }
@@ -358,7 +358,7 @@ corr_directory_create(corr_store_t *store, corr_incoming_t *in)
     size_t         n;
     unsigned char  name[16];
 
-    n = (size_t) sprintf(in->path, "%s/tmp", store->root);
+    n = (size_t) snprintf(in->path, sizeof(in->path), "%s/tmp", store->root);
 
     if (corr_directory_make(in->path) == -1) {
         err = errno == ENOENT ? EIO : errno;    /* the root is gone */
