@@ -75,6 +75,55 @@ const corr_route_t  corr_citizen_routes[] = {
     corr_post("/desk/password", CORR_PERSON, corr_password_change_steps,
               corr_password_steps),
 
+    /* profile, sessions, tickets */
+
+    corr_get("/desk/profile", CORR_PERSON, corr_profile_steps),
+    corr_post("/desk/profile", CORR_PERSON, corr_profile_save_steps,
+              corr_profile_steps),
+    corr_get("/desk/profile/mobile", CORR_PERSON, corr_profile_mobile_steps),
+    corr_post("/desk/profile/mobile", CORR_PERSON,
+              corr_profile_mobile_post_steps, corr_profile_mobile_steps),
+    corr_get("/desk/sessions", CORR_PERSON, corr_sessions_steps),
+    corr_post("/desk/sessions", CORR_PERSON, corr_sessions_post_steps, NULL),
+    corr_get("/desk/tickets", CORR_PERSON, corr_tickets_steps),
+    corr_post("/desk/tickets", CORR_PERSON|CORR_FILES,
+              corr_ticket_create_steps, corr_ticket_new_steps),
+    corr_get("/desk/tickets/new", CORR_PERSON, corr_ticket_new_steps),
+    corr_get("/desk/tickets/{number}", CORR_PERSON, corr_ticket_steps),
+    corr_post("/desk/tickets/{number}/messages", CORR_PERSON|CORR_FILES,
+              corr_ticket_post_steps, corr_ticket_steps),
+
+    /* desk, letters */
+
+    corr_get("/desk", CORR_PERSON, corr_desk_steps),
+    corr_get("/desk/letters", CORR_PERSON, corr_letters_steps),
+    corr_post("/desk/letters", CORR_PERSON|CORR_LEVEL3|CORR_FILES,
+              corr_letter_submit_steps, corr_letter_again_steps),
+    corr_get("/desk/letters/new", CORR_PERSON|CORR_LEVEL3,
+             corr_letter_new_steps),
+    corr_post("/desk/letters/check", CORR_PERSON|CORR_LEVEL3|CORR_FILES,
+              corr_draft_check_steps, corr_letter_again_steps),
+    corr_get("/desk/letters/drafts/{id}", CORR_PERSON|CORR_LEVEL3,
+             corr_draft_steps),
+    corr_get("/desk/letters/{code}", CORR_PERSON, corr_letter_steps),
+    corr_get("/desk/letters/{code}/receipt", CORR_PERSON,
+             corr_receipt_steps),
+    corr_post("/desk/letters/{code}/corrections", CORR_PERSON|CORR_FILES,
+              corr_correct_steps, corr_thread_again_steps),
+    corr_post("/desk/letters/{code}/followups", CORR_PERSON|CORR_FILES,
+              corr_follow_up_steps, corr_thread_again_steps),
+    corr_get("/desk/files/{id}", CORR_PERSON, corr_file_steps),
+
+    /* without an account */
+
+    corr_get("/track", CORR_ANYONE, corr_track_steps),
+    corr_post("/track", CORR_ANYONE, corr_track_find_steps,
+              corr_track_steps),
+    corr_get("/verify/{code}/{seal}", CORR_ANYONE, corr_verify_steps),
+    corr_post("/captcha", CORR_ANYONE, corr_captcha_steps, NULL),
+    corr_get("/captcha/{id}.png", CORR_ANYONE, corr_captcha_png_steps),
+    corr_get("/captcha/{id}.wav", CORR_ANYONE, corr_captcha_wav_steps),
+
     corr_end
 };
 
@@ -96,6 +145,10 @@ const corr_route_t  corr_clerk_routes[] = {
     corr_get("/", CORR_STAFF, corr_inbox_steps),
     corr_post("/search", CORR_STAFF, corr_inbox_search_steps,
               corr_inbox_steps),
+
+    /* files of letters and tickets */
+
+    corr_get("/files/{id}", CORR_STAFF, corr_file_steps),
 
     corr_end
 };

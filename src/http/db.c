@@ -41,6 +41,7 @@ struct corr_db_s {
 
 static void corr_db_guard(corr_page_t *p);
 static void corr_db_guard_write(corr_page_t *p);
+static ngx_uint_t corr_db_writes_only(corr_page_t *p);
 static corr_str_t corr_db_roles(corr_page_t *p);
 static void corr_db_start(corr_page_t *p);
 static ngx_int_t corr_db_ended(corr_page_t *p);
@@ -87,20 +88,26 @@ corr_db_begin(corr_page_t *p, ngx_uint_t flags)
 static void
 corr_db_guard(corr_page_t *p)
 {
-    ngx_uint_t  write;
-
-    write = p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE);
-
-    if (write) {
+    if (p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
         corr_db_guard_write(p);
     }
 
-    if (!write || p->route->method == CORR_GET) {
+    if (!corr_db_writes_only(p)) {
         corr_db_add(p, p->session.who == CORR_A_PERSON
                        ? CORR_SQL_PERSON_GUARD : CORR_SQL_STAFF_GUARD,
                     corr_pg_int(p->session.id),
                     corr_pg_int(p->session.epoch));
     }
+}
+
+
+/* Behind it comes a redirect, not a page that says who it is for. */
+
+static ngx_uint_t
+corr_db_writes_only(corr_page_t *p)
+{
+    return (p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))
+           && p->route->method != CORR_GET && !p->again;
 }
 
 
@@ -390,9 +397,7 @@ corr_db_check_guard(corr_page_t *p)
     corr_rows_t  *rows;
     ngx_uint_t    who;
 
-    if ((p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))
-        && p->route->method != CORR_GET)
-    {
+    if (corr_db_writes_only(p)) {
         return NGX_OK;
     }
 

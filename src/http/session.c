@@ -234,6 +234,22 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
 }
 
 
+ngx_int_t
+corr_session_renew(corr_page_t *p, int64_t epoch, corr_step_pt then)
+{
+    corr_str_t  argv[2];
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_session_members(p, p->session.who, p->session.id);
+
+    if (corr_session_send(p, 2, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return corr_session_start(p, p->session.who, p->session.id, epoch, then);
+}
+
+
 /* The session this browser had is over, whoever's it was. */
 
 static ngx_int_t

@@ -44,6 +44,13 @@ typedef struct {
 ngx_int_t corr_session_list(corr_page_t *p, ngx_array_t **list,
     corr_step_pt then);
 
+/*
+ * All sessions but this browser's were ended by a new epoch: this browser
+ * gets a new one of that epoch, and the list is empty but for it.
+ */
+ngx_int_t corr_session_renew(corr_page_t *p, int64_t epoch,
+    corr_step_pt then);
+
 /* Ends one of that list. */
 ngx_int_t corr_session_end_other(corr_page_t *p,
     const corr_session_info_t *info, corr_step_pt then);

@@ -49,6 +49,23 @@ extern const corr_step_pt  corr_identity_registry_steps[];
 extern const corr_step_pt  corr_password_steps[];
 extern const corr_step_pt  corr_password_change_steps[];
 
+/* profile.c */
+extern const corr_step_pt  corr_profile_steps[];
+extern const corr_step_pt  corr_profile_save_steps[];
+extern const corr_step_pt  corr_profile_mobile_steps[];
+extern const corr_step_pt  corr_profile_mobile_post_steps[];
+
+/* sessions.c */
+extern const corr_step_pt  corr_sessions_steps[];
+extern const corr_step_pt  corr_sessions_post_steps[];
+
+/* tickets.c */
+extern const corr_step_pt  corr_tickets_steps[];
+extern const corr_step_pt  corr_ticket_new_steps[];
+extern const corr_step_pt  corr_ticket_create_steps[];
+extern const corr_step_pt  corr_ticket_steps[];
+extern const corr_step_pt  corr_ticket_post_steps[];
+
 /* clerk_login.c */
 extern const corr_step_pt  corr_clerk_login_steps[];
 extern const corr_step_pt  corr_clerk_login_try_steps[];
@@ -59,6 +76,43 @@ extern const corr_step_pt  corr_clerk_logout_steps[];
 /* clerk_inbox.c */
 extern const corr_step_pt  corr_inbox_steps[];
 extern const corr_step_pt  corr_inbox_search_steps[];
+
+/* desk.c */
+extern const corr_step_pt  corr_desk_steps[];
+
+/* letter_form.c */
+extern const corr_step_pt  corr_letter_new_steps[];
+extern const corr_step_pt  corr_letter_again_steps[];
+
+/* letters.c */
+extern const corr_step_pt  corr_letters_steps[];
+extern const corr_step_pt  corr_letter_submit_steps[];
+extern const corr_step_pt  corr_letter_steps[];
+
+/* drafts.c */
+extern const corr_step_pt  corr_draft_check_steps[];
+extern const corr_step_pt  corr_draft_steps[];
+
+/* thread.c */
+extern const corr_step_pt  corr_correct_steps[];
+extern const corr_step_pt  corr_follow_up_steps[];
+extern const corr_step_pt  corr_thread_again_steps[];
+
+/* receipt.c */
+extern const corr_step_pt  corr_receipt_steps[];
+extern const corr_step_pt  corr_verify_steps[];
+
+/* track.c */
+extern const corr_step_pt  corr_track_steps[];
+extern const corr_step_pt  corr_track_find_steps[];
+
+/* files.c: citizens and clerks */
+extern const corr_step_pt  corr_file_steps[];
+
+/* captcha.c */
+extern const corr_step_pt  corr_captcha_steps[];
+extern const corr_step_pt  corr_captcha_png_steps[];
+extern const corr_step_pt  corr_captcha_wav_steps[];
 
 
 #endif /* CORR_PAGES_H */

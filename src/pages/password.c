@@ -217,9 +217,8 @@ corr_password_stored(corr_page_t *p)
 {
     corr_relay_wake(p->worker->relay);
 
-    return corr_session_start(p, CORR_A_PERSON, p->session.id,
-                              corr_rows_int(corr_db_rows(p, 0), 0,
-                                            "session_epoch"),
+    return corr_session_renew(p, corr_rows_int(corr_db_rows(p, 0), 0,
+                                               "session_epoch"),
                               corr_password_desk);
 }
 
