@@ -28,6 +28,7 @@ static ngx_int_t corr_reply_view(corr_page_t *p, ngx_uint_t tpl,
 static ngx_int_t corr_reply_common(corr_page_t *p, ngx_uint_t tpl);
 static int corr_reply_write(void *data, const void *bytes, size_t n);
 static int corr_reply_refer(void *data, const void *bytes, size_t n);
+static void corr_reply_prune(corr_chain_sink_t *out);
 static ngx_buf_t *corr_reply_buf(corr_chain_sink_t *out, size_t size);
 static ngx_int_t corr_reply_policy(corr_page_t *p, const char *policy);
 static ngx_int_t corr_reply_send(corr_page_t *p, const char *type,
@@ -117,13 +118,15 @@ corr_reply_view(corr_page_t *p, ngx_uint_t tpl, corr_chain_sink_t *out)
         return NGX_ERROR;
     }
 
+    corr_reply_prune(out);
+
     return NGX_OK;
 }
 
 
 /*
  * at.NAME of the page for the menu, and what a redirect said in ?flash=NAME:
- * only the portal's own sentences can be named.
+ * only the portal's own sentences can be named, filled from the page.
  */
 
 static ngx_int_t
@@ -174,8 +177,8 @@ corr_reply_common(corr_page_t *p, ngx_uint_t tpl)
 
     if (message >= 0) {
         corr_view_text(p->view, "flash",
-                       corr_texts_message(p->settings->texts, message, NULL,
-                                          p->pool));
+                       corr_texts_message(p->settings->texts, message,
+                                          p->view, p->pool));
     }
 
     return NGX_OK;
@@ -257,6 +260,30 @@ corr_reply_refer(void *data, const void *bytes, size_t n)
     }
 
     return CORR_OK;
+}
+
+
+/*
+ * Between two long texts the block that was to go on may have stayed empty,
+ * and nginx does not send empty buffers.
+ */
+
+static void
+corr_reply_prune(corr_chain_sink_t *out)
+{
+    ngx_chain_t  **cl;
+
+    for (cl = &out->first; *cl; /* void */) {
+
+        if ((*cl)->buf->pos == (*cl)->buf->last) {
+            *cl = (*cl)->next;
+
+        } else {
+            cl = &(*cl)->next;
+        }
+    }
+
+    out->next = cl;
 }
 
 
