@@ -798,9 +798,11 @@ corr_message_judge_state(corr_message_t *m)
         break;
     }
 
-    /* the id that was asked with is no news */
+    /* the id that was asked with is no news, that of nothing is none */
 
-    if (m->reference.len && corr_gateway_taken(m->call, "id").len == 0) {
+    if (m->call->verdict == CORR_VERDICT_UNSENT
+        || corr_gateway_taken(m->call, "id").len == 0)
+    {
         m->reference.len = 0;
     }
 }
