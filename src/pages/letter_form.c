@@ -18,6 +18,7 @@
 
 
 static ngx_int_t corr_letter_received(corr_page_t *p);
+static ngx_uint_t corr_letter_typed(corr_page_t *p);
 static void corr_letter_kept(corr_page_t *p, corr_rows_t *files);
 static ngx_int_t corr_letter_drafted(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_letter_checked(corr_page_t *p);
@@ -169,8 +170,7 @@ corr_letter_received(corr_page_t *p)
                                 CORR_MSG_SUBMISSION_KEY_USED, 0, NULL);
     }
 
-    form->drafted = corr_form_raw(p, "draft").len
-                    && corr_form_raw(p, "person_kind").data == NULL;
+    form->drafted = corr_form_raw(p, "draft").len && !corr_letter_typed(p);
 
     if (form->draft.len && corr_db_rows(p, 1)->nrows) {
         corr_letter_kept(p, corr_db_rows(p, 2));
@@ -189,6 +189,21 @@ corr_letter_received(corr_page_t *p)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+corr_letter_typed(corr_page_t *p)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < CORR_LETTER_FIELDS; i++) {
+        if (corr_form_raw(p, corr_letter_fields[i]).data) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -406,6 +421,7 @@ corr_letter_company_answered(corr_page_t *p)
         break;
 
     default:
+        form->company_silent = 1;
         break;
     }
 
@@ -517,9 +533,10 @@ corr_letter_json(corr_page_t *p, ngx_uint_t checked)
         return none;
     }
 
-    last = ngx_sprintf(json, "{\"checked\":%s,\"company_checked\":%s",
+    last = ngx_sprintf(json, "{\"checked\":%s%s",
                        checked ? "true" : "false",
-                       checked && form->company_checked ? "true" : "false");
+                       checked && form->company_checked
+                       ? ",\"company_checked\":true" : "");
 
     for (i = 0; i < CORR_LETTER_FIELDS; i++) {
 

@@ -32,6 +32,8 @@ typedef struct {
                                                    check and its captcha */
     unsigned                      legal:1;
     unsigned                      company_checked:1;
+    unsigned                      company_silent:1;  /* asked, no answer:
+                                                        asked again later */
 } corr_letter_form_t;
 
 

@@ -139,7 +139,8 @@ corr_letter_submit(corr_page_t *p)
                 corr_company("company_postal_code"),
                 corr_company("company_phone"),
                 corr_company("position"),
-                corr_pg_bool(form->company_checked),
+                form->company_silent ? corr_pg_null()
+                                     : corr_pg_bool(form->company_checked),
                 corr_pg_text(corr_uploads_json(p)),
                 corr_pg_text(corr_letter_submit_limits(p)),
                 form->keep.data ? corr_pg_text(form->keep)

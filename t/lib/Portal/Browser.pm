@@ -168,7 +168,7 @@ sub preset {
 
         next if $type =~ /^(?:submit|button|image|reset|file)$/;
         next if $type =~ /^(?:checkbox|radio)$/
-                && !defined $e->attr('checked');
+                && !exists $e->attr->{checked};
 
         my $value = $e->val;
         $fields{$e->attr('name')} = $value if defined $value;
