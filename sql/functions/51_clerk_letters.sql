@@ -163,7 +163,7 @@ $$;
 -- to see.  What is filled in is not looked at again.
 CREATE OR REPLACE FUNCTION canned_fill(p_body text, p_letter bigint)
 RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE sql STABLE
 SET search_path = correspondence, pg_temp AS $$
     WITH of_letter AS (
         SELECT jsonb_build_object(

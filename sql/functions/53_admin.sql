@@ -165,6 +165,67 @@ BEGIN
 END
 $$;
 
+-- The same three as a form sends them: its submission_key first, so that a form
+-- sent twice saves once.
+CREATE OR REPLACE FUNCTION unit_save(p_submission_key text, p_id bigint,
+    p_code text, p_name text, p_due_days integer, p_active boolean)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_me    staff := me_staff('admin');
+    v_done  text := submission_begin('staff', v_me.id, p_submission_key,
+                                     'unit');
+BEGIN
+    IF v_done IS NULL THEN
+        v_done := unit_save(p_id, p_code, p_name, p_due_days, p_active);
+        PERFORM submission_end('staff', v_me.id, p_submission_key, 'unit',
+                               v_done);
+    END IF;
+
+    RETURN v_done;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION book_save(p_submission_key text, p_id bigint,
+    p_code text, p_name text, p_active boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_me    staff := me_staff('admin');
+    v_done  text := submission_begin('staff', v_me.id, p_submission_key,
+                                     'book');
+BEGIN
+    IF v_done IS NULL THEN
+        v_done := book_save(p_id, p_code, p_name, p_active);
+        PERFORM submission_end('staff', v_me.id, p_submission_key, 'book',
+                               v_done);
+    END IF;
+
+    RETURN v_done;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION canned_save(p_submission_key text, p_id bigint,
+    p_title text, p_body text, p_unit bigint, p_active boolean)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_me    staff := me_staff('manager,admin');
+    v_done  text := submission_begin('staff', v_me.id, p_submission_key,
+                                     'canned');
+BEGIN
+    IF v_done IS NULL THEN
+        v_done := canned_save(p_id, p_title, p_body, p_unit, p_active);
+        PERFORM submission_end('staff', v_me.id, p_submission_key, 'canned',
+                               v_done);
+    END IF;
+
+    RETURN v_done;
+END
+$$;
+
 -- Staff ---------------------------------------------------------------------------
 
 -- staff_check(name, role, unit): what both ways of saving ask for.

@@ -123,14 +123,17 @@ BEGIN
 END
 $$;
 
--- clerk_search(staff id, what was typed, cursor or NULL, count) → id, newest
--- first.
+-- clerk_search(staff id, what was typed, cursor or NULL, count, status, unit
+--              id, from, to: as inbox()) → id, newest first.
 -- Digits find tracking code, register number, national code, mobile and
 -- company id exactly; «number/year» a register number of that year; words
 -- are looked for in subject, names and company, folded, the last one as a
 -- beginning.
+DROP FUNCTION IF EXISTS clerk_search(bigint, text, text, integer);
+
 CREATE OR REPLACE FUNCTION clerk_search(p_staff bigint, p_text text,
-    p_cursor text, p_count integer)
+    p_cursor text, p_count integer, p_status text, p_unit bigint,
+    p_from date, p_to date)
 RETURNS TABLE (id bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -146,10 +149,19 @@ DECLARE
     v_rows      bigint[];
     v_number    integer;
     v_year      integer;
+    v_from      timestamptz := p_from::timestamp AT TIME ZONE 'Asia/Tehran';
+    v_to        timestamptz := (p_to + 1)::timestamp
+                               AT TIME ZONE 'Asia/Tehran';
 BEGIN
     SELECT s.role, s.unit_id INTO v_role, v_mine
       FROM correspondence.staff AS s WHERE s.id = p_staff;
     v_sees := correspondence.inbox_where('all', v_role)
+        || CASE WHEN p_status IS NULL THEN '' ELSE ' AND l.status = $10' END
+        || CASE WHEN p_unit IS NULL THEN ''
+                ELSE ' AND l.unit_id + 0 = $11' END
+        || CASE WHEN p_from IS NULL THEN ''
+                ELSE ' AND l.created_at >= $12' END
+        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND l.created_at < $13' END
         || CASE WHEN v_after IS NULL THEN ''
                 ELSE ' AND (l.created_at, l.id) < ($3, $4)' END;
 
@@ -177,7 +189,7 @@ BEGIN
              || ' ORDER BY l.created_at DESC, l.id DESC LIMIT $9) AS l'
            INTO v_rows
           USING p_staff, v_mine, v_after, v_after_id, v_query, v_digits,
-                v_number, v_year, p_count;
+                v_number, v_year, p_count, p_status, p_unit, v_from, v_to;
 
         IF cardinality(v_rows) >= p_count THEN
             RETURN QUERY SELECT unnest(v_rows);
@@ -194,6 +206,6 @@ BEGIN
         || ' AND ' || v_sees
         || ' ORDER BY l.created_at + interval ''0'' DESC, l.id DESC LIMIT $9'
         USING p_staff, v_mine, v_after, v_after_id, v_query, v_digits,
-              v_number, v_year, p_count;
+              v_number, v_year, p_count, p_status, p_unit, v_from, v_to;
 END
 $$;

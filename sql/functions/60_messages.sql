@@ -176,8 +176,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION IF EXISTS messages_to_check(integer, integer);
-
 -- messages_to_check(count, lease in seconds, sent: false when no provider
 -- tells about delivery, and only the unknown ones are wanted)
 -- → id, state (sent|unknown), provider, provider_id, provider_key, checks:

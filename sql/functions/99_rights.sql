@@ -46,7 +46,8 @@ BEGIN
            AND (p.prosecdef OR p.proname IN ('today', 'is_working_day',
                 'add_working_days', 'working_days_between', 'fold_text',
                 'search_query', 'setting_int', 'inbox', 'inbox_where',
-                'inbox_counts', 'clerk_search', 'page_cursor',
+                'inbox_counts', 'clerk_search', 'canned_fill',
+                'digits_shown', 'page_cursor',
                 'page_cursor_at', 'page_cursor_id'))
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO correspondence_portal',

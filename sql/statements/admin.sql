@@ -53,14 +53,16 @@ SELECT b.id AS book_id, b.code AS book_code, b.name, b.active,
     ON c.book_id = b.id AND c.jalali_year = j.year
  ORDER BY b.id;
 
---   $1 id or NULL, $2 code, $3 name, $4 due_days or NULL, $5 active
+--   $1 submission_key, $2 id or NULL, $3 code, $4 name, $5 due_days or NULL,
+--   $6 active
 -- name: unit_save
-SELECT unit_save($1::bigint, $2::text, $3::text, $4::int, $5::bool)
-       AS unit_id;
+SELECT unit_save($1::text, $2::bigint, $3::text, $4::text, $5::int,
+                 $6::bool) AS unit_id;
 
---   $1 id or NULL, $2 code, $3 name, $4 active
+--   $1 submission_key, $2 id or NULL, $3 code, $4 name, $5 active
 -- name: book_save
-SELECT book_save($1::bigint, $2::text, $3::text, $4::bool) AS book_id;
+SELECT book_save($1::text, $2::bigint, $3::text, $4::text, $5::bool)
+       AS book_id;
 
 -- Canned replies -----------------------------------------------------------------
 
@@ -75,10 +77,11 @@ SELECT c.id AS canned_id, c.title, c.body, c.unit_id, u.name AS unit_name,
 SELECT c.id AS canned_id, c.title, c.body FROM canned AS c
  WHERE c.id = $1::bigint AND c.active;
 
---   $1 id or NULL, $2 title, $3 body, $4 unit id or NULL, $5 active
+--   $1 submission_key, $2 id or NULL, $3 title, $4 body, $5 unit id or NULL,
+--   $6 active
 -- name: canned_save
-SELECT canned_save($1::bigint, $2::text, $3::text, $4::bigint, $5::bool)
-       AS canned_id;
+SELECT canned_save($1::text, $2::bigint, $3::text, $4::text, $5::bigint,
+                   $6::bool) AS canned_id;
 
 -- Staff ---------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ SELECT s.id AS staff_id, s.username, s.name, s.role, s.unit_id,
  ORDER BY s.status = 'disabled', s.name, s.id;
 
 -- name: staff_colleagues
-SELECT s.id AS staff_id, s.name FROM staff AS s
+SELECT s.id AS staff_id, s.name, s.role FROM staff AS s
  WHERE s.status = 'active' ORDER BY s.name, s.id;
 
 --   $1 staff id → name, open_letters, open_tickets: before disabling
@@ -183,7 +186,8 @@ SELECT repeated FROM letter_prove_position($1::text, $2::text);
 
 -- Statistics: $1 from, $2 to (dates, both included) ------------------------------------
 
--- Times are in working days: hours would promise what nobody measures.
+-- Times are in working days, to a tenth: hours would promise what nobody
+-- measures.
 -- name: statistics_totals
 SELECT count(*) AS received,
        count(*) FILTER (WHERE l.answered_at IS NOT NULL) AS answered,
@@ -195,12 +199,16 @@ SELECT count(*) AS received,
            <= l.due_on) AS in_time,
        count(*) FILTER (WHERE (l.answered_at AT TIME ZONE 'Asia/Tehran')::date
            > l.due_on) AS late,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.first)
+       round((percentile_cont(0.5)
+           WITHIN GROUP (ORDER BY w.first))::numeric, 1)::float8
            AS first_answer_days,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.first)
+       round((percentile_cont(0.9)
+           WITHIN GROUP (ORDER BY w.first))::numeric, 1)::float8
            AS first_answer_days_90,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.closed) AS close_days,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.closed) AS close_days_90
+       round((percentile_cont(0.5)
+           WITHIN GROUP (ORDER BY w.closed))::numeric, 1)::float8 AS close_days,
+       round((percentile_cont(0.9)
+           WITHIN GROUP (ORDER BY w.closed))::numeric, 1)::float8 AS close_days_90
   FROM letters AS l
   LEFT JOIN jalali_days AS c
     ON c.day = (l.created_at AT TIME ZONE 'Asia/Tehran')::date
@@ -258,10 +266,13 @@ SELECT u.name AS unit_name, count(r.id) AS referred,
        count(r.id) FILTER (WHERE r.outcome = 'answered'
            AND (r.closed_at AT TIME ZONE 'Asia/Tehran')::date > r.due_on)
            AS late,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.seen) AS seen_days,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY w.done)
+       round((percentile_cont(0.5)
+           WITHIN GROUP (ORDER BY w.seen))::numeric, 1)::float8 AS seen_days,
+       round((percentile_cont(0.5)
+           WITHIN GROUP (ORDER BY w.done))::numeric, 1)::float8
            AS first_answer_days,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY w.done) AS close_days
+       round((percentile_cont(0.9)
+           WITHIN GROUP (ORDER BY w.done))::numeric, 1)::float8 AS close_days
   FROM units AS u
   LEFT JOIN referrals AS r
     ON r.unit_id = u.id

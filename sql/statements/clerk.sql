@@ -86,8 +86,8 @@ SELECT l.tracking_code, l.subject,
   LEFT JOIN staff AS o ON o.id = l.owner_id
  ORDER BY l.created_at DESC, l.id DESC;
 
---   $1 staff, $2 what was typed, $3 cursor or NULL, $4 count
--- → as clerk_inbox
+--   $1 staff, $2 what was typed, $3 cursor or NULL, $4 count, $5 status,
+--   $6 unit id, $7 from, $8 to → as clerk_inbox
 -- name: clerk_search
 SELECT l.tracking_code, l.subject,
        btrim(l.first_name || ' ' || l.last_name) AS person_name,
@@ -100,7 +100,8 @@ SELECT l.tracking_code, l.subject,
        l.owner_id IS NULL AND l.closed_at IS NULL AS is_new,
        l.undelivered AS sms_failed, l.closed_at IS NOT NULL AS is_closed,
        page_cursor(l.created_at, l.id) AS cursor
-  FROM clerk_search($1::bigint, $2::text, $3::text, $4::int) AS i
+  FROM clerk_search($1::bigint, $2::text, $3::text, $4::int, $5::text,
+                    $6::bigint, $7::date, $8::date) AS i
   JOIN letters AS l ON l.id = i.id
   LEFT JOIN units AS u ON u.id = l.unit_id
   LEFT JOIN staff AS o ON o.id = l.owner_id
@@ -326,7 +327,7 @@ SELECT canned_fill(c.body, l.id) AS body
   FROM canned AS c
   JOIN staff AS s ON s.id = $1::bigint
   JOIN letters AS l ON l.tracking_code = $2::text
- WHERE c.id = $3::bigint AND c.active
+ WHERE c.id = $3::bigint AND c.active AND s.role <> 'expert'
    AND (c.unit_id IS NULL OR c.unit_id = s.unit_id);
 
 -- Writes on a letter: $1 submission_key, $2 tracking code ----------------------

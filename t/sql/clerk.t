@@ -112,7 +112,7 @@ is $pg->refused($db, sub { $pg->staff($db, $e1, 'clerk_letter_open', $t) }),
 is @{$pg->call($db, 'clerk_letter_show', $e1->{id}, $t)}, 0, 'nor read it';
 is @{$pg->call($db, 'clerk_inbox', $e1->{id}, 'all', (undef) x 5, 100)}, 0,
    'nor find it in a list';
-is @{$pg->call($db, 'clerk_search', $e1->{id}, $t, undef, 10)}, 0,
+is @{$pg->call($db, 'clerk_search', $e1->{id}, $t, undef, 10, (undef) x 4)}, 0,
    'nor by searching';
 my ($file) = map { $_->{file_id} } @{$pg->call($db, 'clerk_letter_files', $t)};
 is @{$pg->call($db, 'clerk_files_show', $e1->{id}, $file)}, 0, 'nor its file';
@@ -121,20 +121,20 @@ is $pg->refused($db, sub {
    'CR404 not_found', 'nor write a note on it';
 
 $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t,
-           '["legal","finance"]', 'نظر بدهید', undef);
+           '["legal","finance"]', 'نظر بدهید', undef, undef);
 is state_of('status', $t), 'review', 'under review';
 is state_of('open_referrals', $t), 2, 'two referrals';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["legal"]',
-                  '', undef) }),
+                  '', undef, undef) }),
    'CR409 referral_exists', 'not twice to one unit';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["nounit"]',
-                  '', undef) }),
+                  '', undef, undef) }),
    'CR422 unit:unit_unknown', 'not to no unit';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '[]', '',
-                  undef) }),
+                  undef, undef) }),
    'CR422 unit:unit_required', 'not to none';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_close', Cluster::key(), $t) }),
@@ -214,7 +214,7 @@ for my $round (1 .. 5) {
         $pg->refused($dbh, sub { $i
             ? $pg->staff($dbh, $c1, 'letter_close', "close-$round-race", $t)
             : $pg->staff($dbh, $c1, 'letter_refer', "refer-$round-race", $t,
-                         '["legal"]', '', undef) });
+                         '["legal"]', '', undef, undef) });
     });
     my $both = state_of('closed_at IS NOT NULL AND open_referrals > 0', $t);
     ok !$both, "refer and close at once, $round: @race";
@@ -339,16 +339,36 @@ is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'late', (undef) x 5, 10)}, 0,
 # Canned replies -------------------------------------------------------------------------------
 
 is $pg->refused($db, sub {
-       $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+       $pg->staff($db, $manager, 'canned_save', Cluster::key(), undef, 'ع',
                   'سلام {{nam}}', undef, 1) }),
    'CR422 body:canned_placeholder', 'an unknown placeholder';
 is $pg->refused($db, sub {
-       $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+       $pg->staff($db, $manager, 'canned_save', Cluster::key(), undef, 'ع',
                   'سلام {{subject}', undef, 1) }),
    'CR422 body:canned_placeholder', 'braces that do not close';
-ok $pg->staff($db, $manager, 'canned_save', undef, 'ع',
+ok $pg->staff($db, $manager, 'canned_save', Cluster::key(), undef, 'ع',
               'سلام {{ person_name }}، {{subject}}', undef, 1)->[0]{canned_id},
    'known ones';
+
+$t = letter(subject => 'موضوع {{date}} است');
+my ($canned) = $owner->selectrow_array('SELECT max(id) FROM canned');
+is $pg->call($db, 'clerk_canned_filled', $c2->{id}, $t, $canned)->[0]{body},
+   'سلام علی رضایی، موضوع {{date}} است',
+   'filled in once, and what is filled in is not looked at again';
+is @{$pg->call($db, 'clerk_canned_filled', $e2->{id}, $t, $canned)}, 0,
+   'not for experts';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t,
+                  'سلام {{company_name}}', 1, undef, '[]') }),
+   'CR422 body:canned_empty_value', 'a reply with an empty place is not sent';
+my ($version) = state_of('version', $t);
+$pg->staff($db, $manager, 'letter_take', Cluster::key(), $t);
+is $pg->refused($db, sub {
+       $pg->staff($db, $manager, 'letter_expect', Cluster::key(), $t,
+                  $version) }),
+   'CR409 letter_changed', 'a form made before the letter changed';
+is $pg->staff($db, $manager, 'letter_expect', Cluster::key(), $t,
+              $version + 1)->[0]{ok}, 1, 'one made after';
 
 # Search ------------------------------------------------------------------------------------------
 
@@ -356,17 +376,17 @@ $t = letter(subject => 'تقاضای كمك هزينه ١٤٠٥ برای كتا�
 for my $q ($t, 'کمک هزینه', 'هزینه کمک', 'کتاب', '۱۴۰۵ تقاضا', 'رضايي',
            'كتاب‌ها', 'هزی', $ali->{national_code}, $ali->{mobile})
 {
-    my $rows = $pg->call($db, 'clerk_search', $c2->{id}, $q, undef, 200);
+    my $rows = $pg->call($db, 'clerk_search', $c2->{id}, $q, undef, 200, (undef) x 4);
     ok scalar(grep { $_->{tracking_code} eq $t } @$rows), "found by «$q»";
 }
-is @{$pg->call($db, 'clerk_search', $c2->{id}, 'ناموجود', undef, 9)}, 0,
+is @{$pg->call($db, 'clerk_search', $c2->{id}, 'ناموجود', undef, 9, (undef) x 4)}, 0,
    'and not by another word';
-is @{$pg->call($db, 'clerk_search', $c2->{id}, $_, undef, 9)}, 0,
+is @{$pg->call($db, 'clerk_search', $c2->{id}, $_, undef, 9, (undef) x 4)}, 0,
    "«$_» finds nothing and harms nothing"
     for "' OR 1=1 --", '!!!', '', ':*&|', "\\'";
 my ($number, $year) = $owner->selectrow_array('SELECT register_number,
     register_year FROM letters WHERE register_number = 7');
-is @{$pg->call($db, 'clerk_search', $c2->{id}, "$number/$year", undef, 9)}, 1,
+is @{$pg->call($db, 'clerk_search', $c2->{id}, "$number/$year", undef, 9, (undef) x 4)}, 1,
    'by register number and year';
 
 # Pages -------------------------------------------------------------------------------------------

@@ -143,10 +143,10 @@ $owner->do(q{UPDATE messages SET lease_until = now() - interval '1 s'});
 my $swept = $pg->call($db, 'messages_sweep')->[0];
 is $swept->{unknown}, 1, 'a node that died leaves an unknown message';
 is ids(claim()), '', 'which is not simply sent again';
-my ($check) = @{$pg->call($db, 'messages_to_check', 10, 30)};
+my ($check) = @{$pg->call($db, 'messages_to_check', 10, 30, 1)};
 is $check->{state}, 'unknown', 'the provider is asked';
 is $check->{provider_key}, $m[0], 'by our own id';
-is @{$pg->call($db, 'messages_to_check', 10, 30)}, 0, 'by one node';
+is @{$pg->call($db, 'messages_to_check', 10, 30, 1)}, 0, 'by one node';
 is $pg->call($db, 'message_checked', $m[0], 'unsent', 'kave', undef, undef, 0)
       ->[0]{state}, 'queued', 'it never came there: again';
 my ($second) = claim();
@@ -164,7 +164,7 @@ clear;
 result($c, 'unknown');
 for my $n (1 .. 3) {
     due;
-    my ($u) = @{$pg->call($db, 'messages_to_check', 10, 30)};
+    my ($u) = @{$pg->call($db, 'messages_to_check', 10, 30, 1)};
     is $pg->call($db, 'message_checked', $m[0], 'pending', undef, undef,
                  undef, 3)->[0]{state}, $n < 3 ? 'unknown' : 'queued',
        $n < 3 ? 'nobody knows: wait' : 'after three checks: send again';
@@ -203,7 +203,7 @@ my $marked = sub { $owner->selectrow_array(
 ($c) = claim();
 result($c, 'sent', id => 'p9');
 due;
-$pg->call($db, 'messages_to_check', 10, 30);
+$pg->call($db, 'messages_to_check', 10, 30, 1);
 is $pg->call($db, 'message_checked', $c->{id}, 'failed', 'kave', 'p9',
              'blocked', 0)->[0]{state}, 'failed', 'not delivered';
 ok $marked->(), 'the letter is in «ابلاغ‌نشده»';
