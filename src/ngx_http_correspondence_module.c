@@ -7,6 +7,7 @@
  */
 
 #include "http/portal.h"
+#include "http/counters.h"
 #include "http/flow.h"
 #include "routes.h"
 
@@ -521,6 +522,14 @@ corr_load(ngx_conf_t *cf, corr_main_conf_t *mcf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     s->http.resolver = clcf->resolver;
 
+    s->citizen_routes = corr_citizen_routes;
+    s->clerk_routes = corr_clerk_routes;
+    s->counters_zone = corr_counters_zone(cf);
+
+    if (s->counters_zone == NULL) {
+        return NGX_ERROR;
+    }
+
     if (corr_load_statements(cf, s) != NGX_OK
         || corr_load_host(cf, s) != NGX_OK
         || corr_load_secrets(cf, s) != NGX_OK
@@ -858,29 +867,29 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(value[1].data, "health") == 0) {
         lcf->kind = CORR_KIND_HEALTH;
-        clcf->handler = corr_health_handler;
+        lcf->routes = corr_health_routes;
 
     } else if (ngx_strcmp(value[1].data, "metrics") == 0) {
         lcf->kind = CORR_KIND_METRICS;
-        clcf->handler = corr_metrics_handler;
+        lcf->routes = corr_metrics_routes;
 
     } else if (ngx_strcmp(value[1].data, "citizen") == 0) {
         lcf->kind = CORR_KIND_CITIZEN;
         lcf->routes = corr_citizen_routes;
-        clcf->handler = corr_flow_handler;
 
     } else if (ngx_strcmp(value[1].data, "clerk") == 0) {
         lcf->kind = CORR_KIND_CLERK;
         lcf->routes = corr_clerk_routes;
-        clcf->handler = corr_flow_handler;
 
     } else {
         return "is none of citizen, clerk, health, metrics";
     }
 
+    clcf->handler = corr_flow_handler;
+
     lcf->base = clcf->name;
 
-    if (lcf->routes) {
+    if (lcf->kind == CORR_KIND_CITIZEN || lcf->kind == CORR_KIND_CLERK) {
 
         if (clcf->exact_match || clcf->named || clcf->noname
             || clcf->name.len == 0
@@ -1244,7 +1253,13 @@ corr_init_process(ngx_cycle_t *cycle)
 
     corr_worker = w;
 
-    return corr_jobs_start(w);
+    if (corr_jobs_start(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    corr_counters_start(w);
+
+    return NGX_OK;
 }
 
 
@@ -1259,6 +1274,7 @@ corr_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    corr_counters_stop(w);
     corr_jobs_stop(w);
 
     corr_http_destroy(w->http);

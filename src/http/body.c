@@ -6,6 +6,7 @@
  */
 
 #include "body.h"
+#include "counters.h"
 #include "db.h"
 #include "flow.h"
 #include "form.h"
@@ -627,6 +628,9 @@ corr_body_placed(corr_page_t *p)
     if (upload->hash.data == NULL) {
         return NGX_ERROR;
     }
+
+    corr_counters_add(p->worker, CORR_COUNT_UPLOADED_FILES, 1);
+    corr_counters_add(p->worker, CORR_COUNT_UPLOADED_BYTES, stored->size);
 
     corr_spool_release(body->spool);
     body->spool = NULL;

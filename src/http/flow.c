@@ -9,6 +9,7 @@
 
 #include "flow.h"
 #include "body.h"
+#include "counters.h"
 #include "db.h"
 #include "reply.h"
 #include "router.h"
@@ -59,7 +60,13 @@ corr_flow_handler(ngx_http_request_t *r)
 
     r->main->count++;
 
-    if (corr_router_find(p) == NGX_OK) {
+    if (p->loc->kind == CORR_KIND_HEALTH || p->loc->kind == CORR_KIND_METRICS)
+    {
+        /* for machines: no session, no cookie, no form */
+        p->route = p->loc->routes;
+        p->step = p->route->steps;
+
+    } else if (corr_router_find(p) == NGX_OK) {
         p->step = corr_flow_prelude;
 
     } else {
@@ -366,6 +373,8 @@ corr_flow_finish(corr_page_t *p, ngx_int_t rc)
     }
 
     p->replied = 1;
+
+    corr_counters_page(p);
 
     ngx_http_finalize_request(p->request, rc);
 }

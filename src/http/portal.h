@@ -113,6 +113,9 @@ typedef struct {
     corr_http_t             *http;
     corr_threads_t          *cpu;
     corr_threads_t          *disk;
+    struct corr_counters_s  *counters;   /* shared by the workers */
+    ngx_event_t              tick;       /* refreshes them */
+    ngx_connection_t         tick_data;
     struct corr_relay_s     *relay;      /* sends messages */
     struct corr_identity_s  *identity;   /* asks who somebody is */
     struct corr_sealer_s    *sealer;     /* chains audit lines */

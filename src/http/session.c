@@ -13,6 +13,7 @@
  */
 
 #include "session.h"
+#include "counters.h"
 #include "flow.h"
 #include "reply.h"
 
@@ -216,6 +217,10 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
     argv[4] = corr_session_text(p, "%T", corr_session_idle(p));
 
     work->get = corr_redis_command(p->worker->redis, &p->owner, 5, argv);
+
+    if (who != CORR_A_HALF) {
+        corr_counters_add(p->worker, CORR_COUNT_SESSIONS_STARTED, 1);
+    }
 
     if (work->get == NULL
         || corr_session_forget(p) != NGX_OK
@@ -731,6 +736,7 @@ corr_csrf_check(corr_page_t *p)
     }
 
     if (!corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), p->csrf)) {
+        corr_counters_add(p->worker, CORR_COUNT_CSRF_REFUSED, 1);
         return NGX_DECLINED;
     }
 

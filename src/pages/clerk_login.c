@@ -197,6 +197,7 @@ corr_clerk_login_done(corr_page_t *p)
     }
 
     corr_form_error(p, "", CORR_MSG_STAFF_LOGIN_WRONG, NULL);
+    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
 
     return corr_flow_again(p, 422);
 }
@@ -290,6 +291,7 @@ corr_clerk_totp_done(corr_page_t *p)
     }
 
     corr_form_error(p, "code", CORR_MSG_TOTP_WRONG, NULL);
+    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
 
     return corr_flow_again(p, 422);
 }

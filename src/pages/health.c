@@ -1,71 +1,124 @@
 /*
- * Health and metrics: plain content handlers, since they are no pages.
+ * Health: live (this answer), ready (PostgreSQL with the schema, and
+ * Redis), and the facts of the business that say whether all is well: the
+ * oldest message that was not sent, letters that wait.
+ *
+ * 200 when ready, 503 when not.  "degraded" is ready, but somebody should
+ * look: a message older than some minutes, an audit that is not sealed.
  */
 
 #include "health.h"
 
+#include "../http/db.h"
+#include "../http/flow.h"
+#include "../http/reply.h"
 
-ngx_int_t
-corr_health_handler(ngx_http_request_t *r)
+
+#define CORR_HEALTH_OLD_MESSAGE   300      /* seconds */
+#define CORR_HEALTH_UNSEALED      5000     /* audit lines */
+
+
+static ngx_int_t corr_health_ask(corr_page_t *p);
+static ngx_int_t corr_health_refused(corr_page_t *p, const char *sqlstate,
+    corr_str_t message, corr_str_t detail);
+static ngx_int_t corr_health_show(corr_page_t *p);
+static ngx_int_t corr_health_reply(corr_page_t *p, ngx_uint_t database);
+
+
+static const corr_step_pt  corr_health_steps[] = {
+    corr_health_ask,
+    corr_health_show,
+    NULL
+};
+
+
+const corr_route_t  corr_health_routes[] = {
+    { CORR_GET, ngx_string("/"), CORR_ANYONE, corr_health_steps, NULL },
+    { 0, ngx_null_string, 0, NULL, NULL }
+};
+
+
+static ngx_int_t
+corr_health_ask(corr_page_t *p)
 {
-    u_char              *last;
-    ngx_int_t            rc;
-    ngx_buf_t           *b;
-    ngx_uint_t           ready;
-    ngx_chain_t          out;
-    corr_pg_status_t     pg;
-    corr_redis_status_t  redis;
+    corr_pg_status_t  pg;
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
+    corr_pg_status(p->worker->pg, &pg);
+
+    if (pg.connections == 0) {
+        return corr_health_reply(p, 0);
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
+    corr_db_on_refusal(p, corr_health_refused);
+    corr_db_add(p, CORR_SQL_HEALTH_READY);
+    corr_db_add(p, CORR_SQL_HEALTH_FACTS);
 
-    corr_pg_status(corr_worker->pg, &pg);
-    corr_redis_status(corr_worker->redis, &redis);
-
-    ready = pg.connections && redis.up;
-
-    b = ngx_create_temp_buf(r->pool, 256);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    last = ngx_snprintf(b->last, 256,
-                        "{\"live\":true,\"ready\":%s,"
-                        "\"postgres\":{\"connections\":%ui,\"queued\":%ui},"
-                        "\"redis\":{\"up\":%s}}" CRLF,
-                        ready ? "true" : "false", pg.connections, pg.queued,
-                        redis.up ? "true" : "false");
-    b->last = last;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    r->headers_out.status = ready ? NGX_HTTP_OK
-                                  : NGX_HTTP_SERVICE_UNAVAILABLE;
-    r->headers_out.content_length_n = b->last - b->pos;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return corr_db_send(p, NULL);
 }
 
 
-ngx_int_t
-corr_metrics_handler(ngx_http_request_t *r)
+static ngx_int_t
+corr_health_refused(corr_page_t *p, const char *sqlstate,
+    corr_str_t message, corr_str_t detail)
 {
-    return NGX_HTTP_NOT_FOUND;
+    (void) sqlstate;
+    (void) message;
+    (void) detail;
+
+    return corr_health_reply(p, 0);
+}
+
+
+static ngx_int_t
+corr_health_show(corr_page_t *p)
+{
+    int64_t       oldest, unsealed;
+    corr_rows_t  *facts;
+
+    facts = corr_db_rows(p, 1);
+
+    corr_view_row(corr_view_object(p->view, "facts"), facts, 0);
+    corr_view_text(p->view, "schema",
+                   corr_rows_text(corr_db_rows(p, 0), 0, "schema"));
+
+    oldest = corr_rows_int(facts, 0, "oldest_unsent_seconds");
+    unsealed = corr_rows_int(facts, 0, "audit_unsealed");
+
+    corr_view_flag(p->view, "degraded",
+                   oldest > CORR_HEALTH_OLD_MESSAGE
+                   || unsealed > CORR_HEALTH_UNSEALED);
+
+    return corr_health_reply(p, 1);
+}
+
+
+static ngx_int_t
+corr_health_reply(corr_page_t *p, ngx_uint_t database)
+{
+    ngx_uint_t           ready;
+    corr_view_t         *view;
+    corr_pg_status_t     pg;
+    corr_redis_status_t  redis;
+
+    corr_pg_status(p->worker->pg, &pg);
+    corr_redis_status(p->worker->redis, &redis);
+
+    ready = database && redis.up;
+
+    corr_view_flag(p->view, "live", 1);
+    corr_view_flag(p->view, "ready", ready);
+
+    view = corr_view_object(p->view, "postgres");
+    corr_view_flag(view, "up", database);
+    corr_view_int(view, "connections", pg.connections);
+    corr_view_int(view, "queued", pg.queued);
+
+    view = corr_view_object(p->view, "redis");
+    corr_view_flag(view, "up", redis.up);
+
+    p->json = 1;
+    p->status = ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    return corr_reply_page(p, CORR_TPL_ERROR);
 }

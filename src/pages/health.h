@@ -8,9 +8,9 @@
 #include "../http/portal.h"
 
 
-/* Content handlers of "correspondence health" and "… metrics". */
-ngx_int_t corr_health_handler(ngx_http_request_t *r);
-ngx_int_t corr_metrics_handler(ngx_http_request_t *r);
+/* The one route of "correspondence health" and of "… metrics". */
+extern const corr_route_t  corr_health_routes[];
+extern const corr_route_t  corr_metrics_routes[];
 
 
 #endif /* CORR_HEALTH_H */

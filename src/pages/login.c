@@ -204,6 +204,7 @@ corr_login_done(corr_page_t *p)
     }
 
     corr_form_error(p, "", CORR_MSG_LOGIN_WRONG, NULL);
+    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
 
     return corr_flow_again(p, 422);
 }

@@ -292,6 +292,8 @@ corr_code_refused(corr_page_t *p, corr_rows_t *rows)
         return;
     }
 
+    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
+
     left = corr_rows_int(rows, 0, "tries_left");
     values = corr_view_create(&p->alloc);
 

@@ -7,6 +7,7 @@
 
 #include "pages.h"
 
+#include "../http/counters.h"
 #include "../http/db.h"
 #include "../http/flow.h"
 #include "../http/form.h"

@@ -28,6 +28,9 @@ typedef struct {
     struct corr_filetypes_s *filetypes;
     struct corr_store_s     *store;
     struct corr_captcha_s   *captchas;
+    ngx_shm_zone_t          *counters_zone;
+    const struct corr_route_s  *citizen_routes;  /* for the metrics */
+    const struct corr_route_s  *clerk_routes;
     ngx_array_t             *gateways;       /* corr_gateway_t, see
                                                 services/gateway.h */
 
