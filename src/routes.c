@@ -18,6 +18,10 @@
 #define corr_post(path, who, steps, again)                                    \
     { CORR_POST, ngx_string(path), who, steps, again }
 
+/* Who works on any letter; experts see those of their unit. */
+
+#define CORR_WORKER  (CORR_CLERK|CORR_MANAGER|CORR_ADMIN)
+
 #define corr_end  { 0, ngx_null_string, 0, NULL, NULL }
 
 
@@ -145,6 +149,62 @@ const corr_route_t  corr_clerk_routes[] = {
     corr_get("/", CORR_STAFF, corr_inbox_steps),
     corr_post("/search", CORR_STAFF, corr_inbox_search_steps,
               corr_inbox_steps),
+
+    /* one letter; SQL decides again who may do what with it */
+
+    corr_get("/letters/{code}", CORR_STAFF, corr_clerk_letter_steps),
+    corr_post("/letters/{code}/take", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/register", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/reply", CORR_WORKER|CORR_FILES,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/refer", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/note", CORR_STAFF,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/ask-correction", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/close", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/reopen", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/prove-position", CORR_WORKER,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+
+    /* referrals */
+
+    corr_get("/referrals/{id}", CORR_STAFF, corr_referral_steps),
+    corr_post("/referrals/{id}/answer", CORR_STAFF|CORR_FILES,
+              corr_referral_action_steps,
+              corr_referral_steps),
+    corr_post("/referrals/{id}/return", CORR_STAFF, corr_referral_action_steps,
+              corr_referral_steps),
+    corr_post("/referrals/{id}/recall", CORR_WORKER, corr_referral_action_steps,
+              corr_referral_steps),
+
+    /* tickets, messages */
+
+    corr_get("/tickets", CORR_WORKER, corr_clerk_tickets_steps),
+    corr_get("/tickets/{number}", CORR_WORKER, corr_clerk_ticket_steps),
+    corr_post("/tickets/{number}/messages", CORR_WORKER|CORR_FILES,
+              corr_clerk_ticket_action_steps,
+              corr_clerk_ticket_steps),
+    corr_post("/tickets/{number}/close", CORR_WORKER,
+              corr_clerk_ticket_action_steps,
+              corr_clerk_ticket_steps),
+    corr_get("/messages", CORR_WORKER, corr_messages_steps),
+    corr_post("/messages/{id}/resend", CORR_WORKER, corr_message_resend_steps,
+              corr_messages_steps),
 
     /* files of letters and tickets */
 

@@ -5,7 +5,7 @@
  * no national code stands in an address or a log.
  */
 
-#include "shared.h"
+#include "clerk_actions.h"
 
 #include "../lib/escape.h"
 #include "../lib/jalali.h"
@@ -34,16 +34,11 @@ static ngx_int_t corr_inbox_search_found(corr_page_t *p);
 static void corr_inbox_date(corr_page_t *p, const char *name, int64_t *days,
     unsigned *has);
 static ngx_int_t corr_inbox_find(corr_page_t *p);
-static void corr_inbox_list(corr_page_t *p, corr_inbox_t *ctx,
-    corr_pg_param_t cursor);
 static ngx_int_t corr_inbox_show(corr_page_t *p);
-static void corr_inbox_tabs(corr_page_t *p, corr_inbox_t *ctx,
-    corr_rows_t *rows);
 static void corr_inbox_filters(corr_page_t *p, corr_rows_t *units);
-static void corr_inbox_pager(corr_page_t *p, corr_inbox_t *ctx,
-    corr_rows_t *letters);
-static u_char *corr_inbox_arg(corr_page_t *p, u_char *last, u_char *end,
-    const char *name);
+static corr_str_t corr_inbox_url(corr_page_t *p, corr_inbox_t *ctx);
+static corr_str_t corr_inbox_args(corr_page_t *p,
+    const corr_fields_t *fields);
 static ngx_int_t corr_inbox_search(corr_page_t *p);
 static ngx_int_t corr_inbox_search_guarded(corr_page_t *p);
 static ngx_int_t corr_inbox_search_kept(corr_page_t *p);
@@ -58,6 +53,8 @@ static const corr_rule_t  corr_search_rules[] = {
 
 
 static const char  corr_tabs[] = "new mine unit referred late undelivered";
+
+static const char  *corr_filters[] = { "status", "unit", "from", "to", NULL };
 
 static const char  *corr_statuses[] = {
     "registered", "secretariat", "review", "correction", "answered", NULL
@@ -97,6 +94,10 @@ corr_inbox_begin(corr_page_t *p)
 
     corr_inbox_date(p, "from", &ctx->from, &ctx->has_from);
     corr_inbox_date(p, "to", &ctx->to, &ctx->has_to);
+
+    if (ctx->has_from && ctx->has_to && ctx->from > ctx->to) {
+        corr_form_error(p, "from", CORR_MSG_FROM_AFTER_TO, NULL);
+    }
 
     ctx->search = corr_query(p, "s");
 
@@ -163,52 +164,43 @@ corr_inbox_date(corr_page_t *p, const char *name, int64_t *days,
 static ngx_int_t
 corr_inbox_find(corr_page_t *p)
 {
-    corr_str_t        cursor;
+    int64_t           unit;
+    corr_str_t        text;
     corr_inbox_t     *ctx = p->data;
-    corr_pg_param_t   after;
+    corr_pg_param_t   me, rows, after, status, in_unit, from, to;
 
-    cursor = corr_query(p, "page");
-    after = cursor.len ? corr_pg_text(cursor) : corr_pg_null();
+    me = corr_pg_int(p->session.id);
+    rows = corr_pg_int(CORR_INBOX_ROWS + 1);
+
+    text = corr_query(p, "page");
+    after = text.len ? corr_pg_text(text) : corr_pg_null();
+
+    text = corr_query(p, "status");
+    status = text.len ? corr_pg_text(text) : corr_pg_null();
+
+    unit = corr_query_int(p, "unit", 0);
+    in_unit = unit ? corr_pg_int(unit) : corr_pg_null();
+
+    from = ctx->has_from ? corr_pg_text(corr_page_date(p, ctx->from))
+                         : corr_pg_null();
+    to = ctx->has_to ? corr_pg_text(corr_page_date(p, ctx->to))
+                     : corr_pg_null();
 
     corr_db_begin(p, CORR_READ);
 
-    corr_db_add(p, CORR_SQL_CLERK_TABS, corr_pg_int(p->session.id),
-                corr_pg_int(CORR_INBOX_BOUND));
+    corr_db_add(p, CORR_SQL_CLERK_TABS, me, corr_pg_int(CORR_INBOX_BOUND));
     corr_db_add(p, CORR_SQL_CLERK_UNITS);
 
     if (ctx->search.len) {
-        corr_db_add(p, CORR_SQL_CLERK_SEARCH, corr_pg_int(p->session.id),
-                    corr_pg_text(ctx->q), after,
-                    corr_pg_int(CORR_INBOX_ROWS + 1));
+        corr_db_add(p, CORR_SQL_CLERK_SEARCH, me, corr_pg_text(ctx->q),
+                    after, rows, status, in_unit, from, to);
 
     } else {
-        corr_inbox_list(p, ctx, after);
+        corr_db_add(p, CORR_SQL_CLERK_INBOX, me, corr_pg_text(ctx->tab),
+                    status, in_unit, from, to, after, rows);
     }
 
     return corr_db_send(p, NULL);
-}
-
-
-static void
-corr_inbox_list(corr_page_t *p, corr_inbox_t *ctx, corr_pg_param_t cursor)
-{
-    int64_t           unit;
-    corr_str_t        status;
-    corr_pg_param_t   none;
-
-    none = corr_pg_null();
-    status = corr_query(p, "status");
-    unit = corr_query_int(p, "unit", 0);
-
-    corr_db_add(p, CORR_SQL_CLERK_INBOX, corr_pg_int(p->session.id),
-                corr_pg_text(ctx->tab),
-                status.len ? corr_pg_text(status) : none,
-                unit ? corr_pg_int(unit) : none,
-                ctx->has_from ? corr_pg_text(corr_page_date(p, ctx->from))
-                              : none,
-                ctx->has_to ? corr_pg_text(corr_page_date(p, ctx->to))
-                            : none,
-                cursor, corr_pg_int(CORR_INBOX_ROWS + 1));
 }
 
 
@@ -220,9 +212,9 @@ corr_inbox_show(corr_page_t *p)
 
     letters = corr_db_rows(p, 2);
 
-    corr_inbox_tabs(p, ctx, corr_db_rows(p, 0));
+    corr_clerk_tabs(p, "tabs", corr_db_rows(p, 0), "tab",
+                    ctx->search.len ? CORR_STR("") : ctx->tab);
     corr_inbox_filters(p, corr_db_rows(p, 1));
-    corr_inbox_pager(p, ctx, letters);
 
     corr_view_text(p->view, "tab", ctx->tab);
     corr_view_flag(p->view, "searched", ctx->search.len != 0);
@@ -233,35 +225,14 @@ corr_inbox_show(corr_page_t *p)
     }
 
     corr_view_flag(p->view, "more", letters->nrows > CORR_INBOX_ROWS);
-
-    /* the one row too many only told that there are more */
-
-    letters->nrows = ngx_min(letters->nrows, CORR_INBOX_ROWS);
-
+    corr_clerk_pager(p, letters, CORR_INBOX_ROWS, corr_inbox_url(p, ctx),
+                     "cursor");
     corr_view_int(p->view, "shown", letters->nrows);
     corr_view_rows(p->view, "letters", letters);
 
     corr_form_view(p, corr_search_rules);
 
     return corr_reply_page(p, CORR_TPL_CLERK_INBOX);
-}
-
-
-static void
-corr_inbox_tabs(corr_page_t *p, corr_inbox_t *ctx, corr_rows_t *rows)
-{
-    unsigned      i;
-    corr_str_t    tab;
-    corr_view_t  *row;
-
-    for (i = 0; i < rows->nrows; i++) {
-        tab = corr_rows_text(rows, i, "tab");
-
-        row = corr_view_append(p->view, "tabs");
-        corr_view_row(row, rows, i);
-        corr_view_flag(row, "is_current",
-                       ctx->search.len == 0 && corr_str_eq(tab, ctx->tab));
-    }
 }
 
 
@@ -296,70 +267,44 @@ corr_inbox_filters(corr_page_t *p, corr_rows_t *units)
 }
 
 
-/* The next page begins behind the last row shown. */
-
-static void
-corr_inbox_pager(corr_page_t *p, corr_inbox_t *ctx, corr_rows_t *letters)
+static corr_str_t
+corr_inbox_url(corr_page_t *p, corr_inbox_t *ctx)
 {
-    u_char       *url, *last, *end;
-    corr_str_t    cursor;
-    corr_view_t  *pager;
+    corr_str_t  args;
 
-    if (letters->nrows <= CORR_INBOX_ROWS && corr_query(p, "page").len == 0)
-    {
-        return;
-    }
-
-    pager = corr_view_object(p->view, "pager");
-
-    url = ngx_pnalloc(p->pool, 1024);
-    if (url == NULL) {
-        return;
-    }
-
-    end = url + 1024;
+    args = corr_inbox_args(p, &p->args);
 
     if (ctx->search.len) {
-        last = ngx_snprintf(url, 1024, "/?s=%*s", ctx->search.len,
-                            ctx->search.data);
-
-    } else {
-        last = ngx_snprintf(url, 1024, "/?tab=%*s", ctx->tab.len,
-                            ctx->tab.data);
-        last = corr_inbox_arg(p, last, end, "status");
-        last = corr_inbox_arg(p, last, end, "unit");
-        last = corr_inbox_arg(p, last, end, "from");
-        last = corr_inbox_arg(p, last, end, "to");
+        return corr_clerk_text(p, "/?s=%*s%*s", ctx->search.len,
+                               ctx->search.data, args.len, args.data);
     }
 
-    if (corr_query(p, "page").len) {
-        corr_view_text(pager, "previous_url",
-                       corr_str_dup(&p->alloc,
-                                    corr_make_str(url, last - url)));
-    }
-
-    if (letters->nrows > CORR_INBOX_ROWS) {
-        cursor = corr_rows_text(letters, CORR_INBOX_ROWS - 1, "cursor");
-        last = ngx_snprintf(last, end - last, "&page=%*s", cursor.len,
-                            cursor.data);
-        corr_view_text(pager, "next_url", corr_make_str(url, last - url));
-    }
+    return corr_clerk_text(p, "/?tab=%*s%*s", ctx->tab.len, ctx->tab.data,
+                           args.len, args.data);
 }
 
 
-static u_char *
-corr_inbox_arg(corr_page_t *p, u_char *last, u_char *end, const char *name)
+/* "&status=…&unit=…&from=…&to=…", those that are set. */
+
+static corr_str_t
+corr_inbox_args(corr_page_t *p, const corr_fields_t *fields)
 {
-    corr_str_t  value;
+    corr_str_t    args, value;
+    const char  **name;
 
-    value = corr_escape(&p->alloc, CORR_ESCAPE_URL, corr_query(p, name));
+    args = CORR_STR("");
 
-    if (value.len == 0) {
-        return last;
+    for (name = corr_filters; *name; name++) {
+        value = corr_escape(&p->alloc, CORR_ESCAPE_URL,
+                            corr_fields_get(fields, *name));
+
+        if (value.len) {
+            args = corr_clerk_text(p, "%*s&%s=%*s", args.len, args.data,
+                                   *name, value.len, value.data);
+        }
     }
 
-    return ngx_snprintf(last, end - last, "&%s=%*s", name, value.len,
-                        value.data);
+    return args;
 }
 
 
@@ -415,6 +360,7 @@ corr_inbox_search_guarded(corr_page_t *p)
 static ngx_int_t
 corr_inbox_search_kept(corr_page_t *p)
 {
+    corr_str_t     filters;
     corr_inbox_t  *ctx = p->data;
 
     if (ctx->redis->op.status != CORR_OP_OK) {
@@ -422,8 +368,10 @@ corr_inbox_search_kept(corr_page_t *p)
                                 CORR_MSG_UNAVAILABLE, 5, "no Redis");
     }
 
-    return corr_reply_redirect(p, "/?s=%*s", ctx->search.len,
-                               ctx->search.data);
+    filters = corr_inbox_args(p, &p->fields);
+
+    return corr_reply_redirect(p, "/?s=%*s%*s", ctx->search.len,
+                               ctx->search.data, filters.len, filters.data);
 }
 
 

@@ -77,6 +77,23 @@ extern const corr_step_pt  corr_clerk_logout_steps[];
 extern const corr_step_pt  corr_inbox_steps[];
 extern const corr_step_pt  corr_inbox_search_steps[];
 
+/* clerk_letter.c */
+extern const corr_step_pt  corr_clerk_letter_steps[];
+extern const corr_step_pt  corr_clerk_letter_action_steps[];
+
+/* clerk_referral.c */
+extern const corr_step_pt  corr_referral_steps[];
+extern const corr_step_pt  corr_referral_action_steps[];
+
+/* clerk_tickets.c */
+extern const corr_step_pt  corr_clerk_tickets_steps[];
+extern const corr_step_pt  corr_clerk_ticket_steps[];
+extern const corr_step_pt  corr_clerk_ticket_action_steps[];
+
+/* clerk_messages.c */
+extern const corr_step_pt  corr_messages_steps[];
+extern const corr_step_pt  corr_message_resend_steps[];
+
 /* desk.c */
 extern const corr_step_pt  corr_desk_steps[];
 
