@@ -27,6 +27,7 @@ static ngx_int_t corr_captcha_answered(corr_page_t *p);
 static ngx_int_t corr_captcha_counted(corr_page_t *p);
 static ngx_int_t corr_captcha_refuse(corr_page_t *p, ngx_uint_t message,
     corr_step_pt then);
+static void corr_captcha_count(corr_page_t *p, corr_str_t command);
 static corr_captcha_work_t *corr_captcha_work(corr_page_t *p);
 static corr_str_t corr_captcha_name(corr_page_t *p, corr_str_t id);
 
@@ -208,9 +209,27 @@ corr_captcha_counted(corr_page_t *p)
 void
 corr_captcha_blame(corr_page_t *p)
 {
+    corr_captcha_count(p, CORR_STR("INCR"));
+}
+
+
+void
+corr_captcha_forgive(corr_page_t *p)
+{
+    corr_captcha_count(p, CORR_STR("DECR"));
+}
+
+
+static void
+corr_captcha_count(corr_page_t *p, corr_str_t command)
+{
     corr_str_t  argv[3];
 
-    argv[0] = CORR_STR("INCR");
+    if (p->settings->captcha == 0) {
+        return;
+    }
+
+    argv[0] = command;
     argv[1] = corr_throttle_key(p, "faults");
 
     if (argv[1].data == NULL

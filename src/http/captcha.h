@@ -46,5 +46,8 @@ ngx_int_t corr_captcha_due(corr_page_t *p, corr_step_pt then);
 /* Counts a fault of this address: a wrong answer, a guess.  For an hour. */
 void corr_captcha_blame(corr_page_t *p);
 
+/* Takes one back: what was suspected turned out well. */
+void corr_captcha_forgive(corr_page_t *p);
+
 
 #endif /* CORR_HTTP_CAPTCHA_H */

@@ -282,6 +282,11 @@ corr_db_ended(corr_page_t *p)
         return corr_db_unknown(p);
 
     default:
+
+        /* never sent, so surely not taken */
+
+        p->committed = 0;
+
         return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                                 CORR_MSG_UNAVAILABLE, 5,
                                 "no connection to PostgreSQL");

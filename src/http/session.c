@@ -27,6 +27,7 @@
 #define CORR_SESSION_HASH     64
 #define CORR_COOKIES_MAX      16
 #define CORR_AGENT_MAX        120
+#define CORR_BROWSER_LIFE     (365 * 24 * 3600)
 
 
 struct corr_session_work_s {
@@ -46,6 +47,8 @@ static ngx_int_t corr_session_send(corr_page_t *p, ngx_uint_t argc,
     const corr_str_t *argv);
 static ngx_int_t corr_session_stored(corr_page_t *p);
 static ngx_int_t corr_session_listed(corr_page_t *p);
+static ngx_int_t corr_session_lives(corr_page_t *p);
+static ngx_int_t corr_session_timed(corr_page_t *p);
 static corr_str_t corr_session_handle(corr_page_t *p, corr_str_t hash);
 static corr_str_t corr_session_members(corr_page_t *p, corr_who_e who,
     int64_t id);
@@ -392,7 +395,7 @@ corr_session_list(corr_page_t *p, ngx_array_t **list, corr_step_pt then)
 }
 
 
-/* "CREATED ADDRESS AGENT": entries whose session has ended are dropped. */
+/* "CREATED ADDRESS AGENT" */
 
 static ngx_int_t
 corr_session_listed(corr_page_t *p)
@@ -457,6 +460,81 @@ corr_session_listed(corr_page_t *p)
             info->agent = corr_make_str(sp + 1, last - sp - 1);
         }
     }
+
+    return corr_session_lives(p);
+}
+
+
+/*
+ * The list outlives its sessions: each is asked for the time it has left,
+ * which also tells when it was used last.
+ */
+
+static ngx_int_t
+corr_session_lives(corr_page_t *p)
+{
+    corr_str_t            argv[2];
+    ngx_uint_t            i;
+    corr_session_info_t  *info;
+    corr_session_work_t  *work = corr_session_work(p);
+
+    info = (*work->sessions)->elts;
+
+    for (i = 0; i < (*work->sessions)->nelts; i++) {
+
+        argv[0] = CORR_STR("TTL");
+        argv[1] = corr_session_text(p, "s:%*s", info[i].hash.len,
+                                    info[i].hash.data);
+
+        info[i].left = corr_redis_command(p->worker->redis, &p->owner, 2,
+                                          argv);
+        if (info[i].left == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return corr_flow_then(p, corr_session_timed);
+}
+
+
+static ngx_int_t
+corr_session_timed(corr_page_t *p)
+{
+    int64_t               left;
+    corr_str_t            argv[3];
+    ngx_uint_t            i, n;
+    ngx_array_t          *list;
+    corr_session_info_t  *info;
+    corr_session_work_t  *work = corr_session_work(p);
+
+    list = *work->sessions;
+    info = list->elts;
+
+    for (i = 0, n = 0; i < list->nelts; i++) {
+
+        if (info[i].left->op.status != CORR_OP_OK) {
+            return corr_session_unavailable(p, &info[i].left->op);
+        }
+
+        left = info[i].left->reply.n;
+
+        if (left < 0) {
+            argv[0] = CORR_STR("HDEL");
+            argv[1] = corr_session_members(p, p->session.who,
+                                           p->session.id);
+            argv[2] = info[i].hash;
+
+            (void) corr_session_send(p, 3, argv);
+            continue;
+        }
+
+        info[n] = info[i];
+        info[n].seen = ((int64_t) ngx_time() - corr_session_idle(p) + left)
+                       * 1000000;
+        n++;
+    }
+
+    list->nelts = n;
 
     return work->then(p);
 }
@@ -690,7 +768,10 @@ corr_csrf_prepare(corr_page_t *p)
         corr_secrets_token(fresh);
         token = corr_make_str(fresh, CORR_SECRETS_TOKEN);
 
-        if (corr_reply_cookie(p, "correspondence-browser", token, -1)
+        /* it outlives the browser's window: who comes back is known */
+
+        if (corr_reply_cookie(p, "correspondence-browser", token,
+                              CORR_BROWSER_LIFE)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -36,8 +36,10 @@ typedef struct {
     corr_str_t               id;          /* opaque, for the form */
     corr_str_t               hash;        /* not for showing */
     int64_t                  created;     /* usec */
+    int64_t                  seen;        /* usec; its last page */
     corr_str_t               address;
     corr_str_t               agent;
+    corr_redis_op_t         *left;        /* how long it will live */
     unsigned                 current:1;
 } corr_session_info_t;
 

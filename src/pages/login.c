@@ -47,6 +47,7 @@ const corr_step_pt  corr_login_steps[] = {
 
 
 const corr_step_pt  corr_login_try_steps[] = {
+    corr_page_login_rate,
     corr_login_try,
     NULL
 };
@@ -74,7 +75,7 @@ corr_login_show(corr_page_t *p)
     if (corr_query(p, "ended").len && !p->again) {
         corr_view_text(p->view, "flash",
                        corr_texts_message(p->settings->texts,
-                                          CORR_MSG_FLASH_SESSION_ENDED, NULL,
+                                          CORR_MSG_SESSION_ENDED, NULL,
                                           p->pool));
     }
 
@@ -157,7 +158,8 @@ corr_login_wait(corr_page_t *p, corr_rows_t *rows)
 
     corr_view_int(values, "seconds", wait);
     corr_view_int(p->view, "wait_seconds", wait);
-    corr_form_error(p, "", CORR_MSG_LOGIN_WAIT, values);
+    corr_form_error(p, "", wait ? CORR_MSG_LOGIN_WAIT
+                                : CORR_MSG_LOGIN_CODE_ONLY, values);
 
     return corr_flow_again(p, 429);
 }
@@ -203,6 +205,7 @@ corr_login_done(corr_page_t *p)
                                   corr_login_desk);
     }
 
+    corr_captcha_blame(p);
     corr_form_error(p, "", CORR_MSG_LOGIN_WRONG, NULL);
     corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
 

@@ -21,15 +21,18 @@ typedef struct {
 
 static ngx_int_t corr_login_code_show(corr_page_t *p);
 static ngx_int_t corr_login_code_check(corr_page_t *p);
+static ngx_int_t corr_login_code_next(corr_page_t *p);
 static ngx_int_t corr_login_code_ask(corr_page_t *p);
 static ngx_int_t corr_login_mobile_find(corr_page_t *p);
 static ngx_int_t corr_login_mobile_show(corr_page_t *p);
 static ngx_int_t corr_login_mobile_check(corr_page_t *p);
-static ngx_int_t corr_login_mobile_found(corr_page_t *p);
+static ngx_int_t corr_login_mobile_typed(corr_page_t *p);
+static ngx_int_t corr_login_mobile_send(corr_page_t *p);
 static ngx_int_t corr_login_code_requested(corr_page_t *p);
 static ngx_int_t corr_login_verify_find(corr_page_t *p);
 static ngx_int_t corr_login_verify_show(corr_page_t *p);
 static ngx_int_t corr_login_resend(corr_page_t *p);
+static ngx_int_t corr_login_resent(corr_page_t *p);
 static ngx_int_t corr_login_verify(corr_page_t *p);
 static ngx_int_t corr_login_verified_code(corr_page_t *p);
 static ngx_int_t corr_login_code_desk(corr_page_t *p);
@@ -40,10 +43,12 @@ static corr_str_t corr_login_mobile_of(corr_page_t *p, corr_rows_t *rows,
 
 static ngx_int_t corr_recover_show(corr_page_t *p);
 static ngx_int_t corr_recover_check(corr_page_t *p);
+static ngx_int_t corr_recover_request(corr_page_t *p);
 static ngx_int_t corr_recover_requested(corr_page_t *p);
 static ngx_int_t corr_recover_code_find(corr_page_t *p);
 static ngx_int_t corr_recover_code_show(corr_page_t *p);
 static ngx_int_t corr_recover_resend(corr_page_t *p);
+static ngx_int_t corr_recover_resent(corr_page_t *p);
 static ngx_int_t corr_recover_verify(corr_page_t *p);
 static ngx_int_t corr_recover_verified(corr_page_t *p);
 static ngx_int_t corr_recover_password_find(corr_page_t *p);
@@ -77,23 +82,25 @@ static const corr_rule_t  corr_recover_rules[] = {
 
 
 const corr_step_pt  corr_login_code_steps[] = {
-    corr_login_code_show, NULL
+    corr_page_captcha, corr_login_code_show, NULL
 };
 
 const corr_step_pt  corr_login_code_check_steps[] = {
-    corr_login_code_check, NULL
+    corr_page_captcha_due, corr_login_code_check, corr_page_captcha_check,
+    corr_login_code_next, NULL
 };
 
 const corr_step_pt  corr_login_mobile_steps[] = {
-    corr_login_mobile_find, corr_login_mobile_show, NULL
+    corr_page_captcha, corr_login_mobile_find, corr_login_mobile_show, NULL
 };
 
 const corr_step_pt  corr_login_mobile_check_steps[] = {
-    corr_login_mobile_check, NULL
+    corr_page_captcha_due, corr_login_mobile_check, corr_login_mobile_typed,
+    corr_page_captcha_check, corr_login_mobile_send, NULL
 };
 
 const corr_step_pt  corr_login_verify_steps[] = {
-    corr_login_verify_find, corr_login_verify_show, NULL
+    corr_page_captcha, corr_login_verify_find, corr_login_verify_show, NULL
 };
 
 const corr_step_pt  corr_login_verify_check_steps[] = {
@@ -101,19 +108,20 @@ const corr_step_pt  corr_login_verify_check_steps[] = {
 };
 
 const corr_step_pt  corr_login_resend_steps[] = {
-    corr_login_resend, NULL
+    corr_page_captcha_due, corr_page_captcha_check, corr_login_resend, NULL
 };
 
 const corr_step_pt  corr_recover_steps[] = {
-    corr_recover_show, NULL
+    corr_page_captcha, corr_recover_show, NULL
 };
 
 const corr_step_pt  corr_recover_check_steps[] = {
-    corr_recover_check, NULL
+    corr_page_captcha_due, corr_recover_check, corr_page_captcha_check,
+    corr_recover_request, NULL
 };
 
 const corr_step_pt  corr_recover_code_steps[] = {
-    corr_recover_code_find, corr_recover_code_show, NULL
+    corr_page_captcha, corr_recover_code_find, corr_recover_code_show, NULL
 };
 
 const corr_step_pt  corr_recover_verify_steps[] = {
@@ -121,7 +129,7 @@ const corr_step_pt  corr_recover_verify_steps[] = {
 };
 
 const corr_step_pt  corr_recover_resend_steps[] = {
-    corr_recover_resend, NULL
+    corr_page_captcha_due, corr_page_captcha_check, corr_recover_resend, NULL
 };
 
 const corr_step_pt  corr_recover_password_steps[] = {
@@ -145,14 +153,21 @@ corr_login_code_show(corr_page_t *p)
 static ngx_int_t
 corr_login_code_check(corr_page_t *p)
 {
+    if (p->captcha_due && corr_captcha_new_wanted(p)) {
+        return NGX_OK;
+    }
+
     if (corr_form_check(p, corr_login_code_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
+    return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
+}
 
+
+static ngx_int_t
+corr_login_code_next(corr_page_t *p)
+{
     if (corr_carry_set(p, corr_form_value(p, "national_code")) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -243,6 +258,14 @@ corr_login_mobile_of(corr_page_t *p, corr_rows_t *rows,
 static ngx_int_t
 corr_login_mobile_check(corr_page_t *p)
 {
+    if (corr_login_code_ask(p) != NGX_OK) {
+        return corr_reply_redirect(p, "/login/code");
+    }
+
+    if (corr_captcha_new_wanted(p)) {
+        return corr_flow_again(p, NGX_HTTP_OK);
+    }
+
     if (corr_form_check(p, corr_login_mobile_rules) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -251,16 +274,12 @@ corr_login_mobile_check(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    if (corr_login_code_ask(p) != NGX_OK) {
-        return corr_reply_redirect(p, "/login/code");
-    }
-
     corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
     corr_db_add(p, CORR_SQL_LOGIN_CODE_MOBILE,
                 corr_pg_text(((corr_login_code_t *) p->data)
                              ->national_code));
 
-    return corr_db_send(p, corr_login_mobile_found);
+    return corr_db_send(p, NULL);
 }
 
 
@@ -270,7 +289,7 @@ corr_login_mobile_check(corr_page_t *p)
  */
 
 static ngx_int_t
-corr_login_mobile_found(corr_page_t *p)
+corr_login_mobile_typed(corr_page_t *p)
 {
     u_char             *whole;
     corr_str_t          mobile, typed, digits;
@@ -301,6 +320,15 @@ corr_login_mobile_found(corr_page_t *p)
 
         ctx->mobile = corr_make_str(whole, CORR_MOBILE_LEN);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_login_mobile_send(corr_page_t *p)
+{
+    corr_login_code_t  *ctx = p->data;
 
     return corr_login_request(p, "login", ctx->national_code, ctx->mobile,
                               corr_login_code_requested);
@@ -364,7 +392,14 @@ corr_login_verify_show(corr_page_t *p)
 static ngx_int_t
 corr_login_resend(corr_page_t *p)
 {
-    return corr_code_resend(p, "login", corr_login_code_requested);
+    return corr_code_resend(p, "login", corr_login_resent);
+}
+
+
+static ngx_int_t
+corr_login_resent(corr_page_t *p)
+{
+    return corr_code_requested(p, "/login/code/verify?flash=code_sent", "");
 }
 
 
@@ -401,6 +436,8 @@ corr_login_verified_code(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
+    corr_code_confirmed(p);
+
     return corr_session_start(p, CORR_A_PERSON,
                               corr_rows_int(rows, 0, "person_id"),
                               corr_rows_int(rows, 0, "session_epoch"),
@@ -431,14 +468,21 @@ corr_recover_show(corr_page_t *p)
 static ngx_int_t
 corr_recover_check(corr_page_t *p)
 {
+    if (p->captcha_due && corr_captcha_new_wanted(p)) {
+        return NGX_OK;
+    }
+
     if (corr_form_check(p, corr_recover_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
+    return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
+}
 
+
+static ngx_int_t
+corr_recover_request(corr_page_t *p)
+{
     return corr_login_request(p, "recover",
                               corr_form_value(p, "national_code"),
                               corr_form_value(p, "mobile"),
@@ -477,7 +521,14 @@ corr_recover_code_show(corr_page_t *p)
 static ngx_int_t
 corr_recover_resend(corr_page_t *p)
 {
-    return corr_code_resend(p, "recover", corr_recover_requested);
+    return corr_code_resend(p, "recover", corr_recover_resent);
+}
+
+
+static ngx_int_t
+corr_recover_resent(corr_page_t *p)
+{
+    return corr_code_requested(p, "/recover/code?flash=code_sent", "");
 }
 
 
@@ -513,6 +564,8 @@ corr_recover_verified(corr_page_t *p)
         corr_code_refused(p, rows);
         return corr_flow_again(p, 422);
     }
+
+    corr_code_confirmed(p);
 
     return corr_reply_redirect(p, "/recover/password");
 }

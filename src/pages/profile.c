@@ -233,6 +233,7 @@ corr_mobile_verified(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
+    corr_code_confirmed(p);
     corr_relay_wake(p->worker->relay);
 
     return corr_session_renew(p, corr_rows_int(rows, 0, "session_epoch"),

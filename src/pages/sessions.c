@@ -17,6 +17,7 @@ static void corr_sessions_row(corr_page_t *p, corr_session_info_t *info);
 static ngx_int_t corr_sessions_post(corr_page_t *p);
 static ngx_int_t corr_sessions_find(corr_page_t *p);
 static ngx_int_t corr_sessions_end_one(corr_page_t *p);
+static ngx_int_t corr_sessions_one_ended(corr_page_t *p);
 static ngx_int_t corr_sessions_ended(corr_page_t *p);
 static ngx_int_t corr_sessions_end_all(corr_page_t *p);
 static ngx_int_t corr_sessions_all_ended(corr_page_t *p);
@@ -91,6 +92,7 @@ corr_sessions_row(corr_page_t *p, corr_session_info_t *info)
 
     corr_view_text(row, "session_id", info->id);
     corr_view_time(row, "created_at", info->created);
+    corr_view_time(row, "seen_at", info->seen);
     corr_view_text(row, "address", info->address);
     corr_view_text(row, "agent", info->agent);
     corr_view_flag(row, "is_current", info->current);
@@ -137,11 +139,21 @@ corr_sessions_end_one(corr_page_t *p)
 
     for (i = 0; i < ctx->list->nelts; i++) {
         if (corr_str_eq(info[i].id, id) && !info[i].current) {
-            return corr_session_end_other(p, &info[i], corr_sessions_ended);
+            return corr_session_end_other(p, &info[i],
+                                          corr_sessions_one_ended);
         }
     }
 
-    return corr_sessions_ended(p);
+    /* it has ended by itself */
+
+    return corr_sessions_one_ended(p);
+}
+
+
+static ngx_int_t
+corr_sessions_one_ended(corr_page_t *p)
+{
+    return corr_reply_redirect(p, "/desk/sessions?flash=session_ended");
 }
 
 

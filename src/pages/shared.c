@@ -1,9 +1,12 @@
 #include "shared.h"
 
+#include "../http/throttle.h"
 #include "../lib/encode.h"
 #include "../lib/ids.h"
 #include "../lib/jalali.h"
 
+
+#define CORR_AGE_MAX         120         /* years of a person's life */
 
 #define CORR_CARRY_MAX       128         /* bytes of the text */
 #define CORR_CARRY_LIFE      600         /* seconds */
@@ -12,6 +15,11 @@
 
 static corr_str_t corr_page_url(corr_page_t *p, const char *path,
     int64_t page);
+static ngx_int_t corr_page_birth_error(corr_page_t *p, const char *field,
+    ngx_uint_t message, int64_t year);
+static ngx_int_t corr_page_go_on(corr_page_t *p);
+static ngx_int_t corr_page_captcha_issue(corr_page_t *p);
+static ngx_int_t corr_page_captcha_checked(corr_page_t *p);
 
 
 const corr_rule_t  corr_code_rules[] = {
@@ -120,48 +128,151 @@ corr_page_url(corr_page_t *p, const char *path, int64_t page)
 }
 
 
+/*
+ * Errors elsewhere in the form do not hide one here: people should not be
+ * told piece by piece.
+ */
+
 ngx_int_t
 corr_page_birth_date(corr_page_t *p, int64_t *days)
 {
     int64_t      today;
     corr_date_t  date;
 
-    if (p->failed_form) {
-        return NGX_DECLINED;
-    }
-
     date.year = (int) corr_form_int(p, "birth_year");
     date.month = (int) corr_form_int(p, "birth_month");
     date.day = (int) corr_form_int(p, "birth_day");
 
-    if (date.year >= 1900 && date.year <= 2100) {
-        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_YEAR_GREGORIAN,
-                        NULL);
+    if (date.year == 0 || date.month == 0 || date.day == 0) {
         return NGX_DECLINED;
     }
 
-    if (date.year < 1270 || date.year > CORR_JALALI_LAST) {
-        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_YEAR_WRONG, NULL);
-        return NGX_DECLINED;
+    if (date.year >= 1900 && date.year <= 2100) {
+        return corr_page_birth_error(p, "birth_year",
+                                     CORR_MSG_BIRTH_YEAR_GREGORIAN,
+                                     date.year);
+    }
+
+    if (date.year < CORR_JALALI_FIRST || date.year > CORR_JALALI_LAST) {
+        return corr_page_birth_error(p, "birth_year",
+                                     CORR_MSG_BIRTH_YEAR_WRONG, date.year);
     }
 
     if (corr_jalali_to_days(date, days) != CORR_OK) {
-        corr_form_error(p, "birth_day",
-                        date.month == 12 ? CORR_MSG_BIRTH_DATE_LEAP
-                                         : CORR_MSG_BIRTH_DATE_UNREAL,
-                        NULL);
-        return NGX_DECLINED;
+        return corr_page_birth_error(p, "birth_day",
+                                     date.month == 12 && date.day == 30
+                                     ? CORR_MSG_BIRTH_DATE_LEAP
+                                     : CORR_MSG_BIRTH_DATE_UNREAL,
+                                     date.year);
     }
 
     today = corr_local_day((int64_t) ngx_time() * CORR_USEC,
                            CORR_TEHRAN_OFFSET);
 
     if (*days > today) {
-        corr_form_error(p, "birth_year", CORR_MSG_BIRTH_DATE_FUTURE, NULL);
-        return NGX_DECLINED;
+        return corr_page_birth_error(p, "birth_year",
+                                     CORR_MSG_BIRTH_DATE_FUTURE, date.year);
+    }
+
+    if (today - *days > CORR_AGE_MAX * 1461 / 4) {
+        return corr_page_birth_error(p, "birth_year",
+                                     CORR_MSG_BIRTH_DATE_TOO_OLD, date.year);
+    }
+
+    return p->failed_form ? NGX_DECLINED : NGX_OK;
+}
+
+
+static ngx_int_t
+corr_page_birth_error(corr_page_t *p, const char *field, ngx_uint_t message,
+    int64_t year)
+{
+    u_char       *text, *last;
+    corr_view_t  *values;
+
+    values = corr_view_create(&p->alloc);
+    text = ngx_pnalloc(p->pool, 2 * NGX_INT64_LEN);
+
+    if (values == NULL || text == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* as text: a year is not grouped */
+
+    last = ngx_sprintf(text, "%L", year);
+    corr_view_text(values, "year", corr_make_str(text, last - text));
+
+    text = last;
+    last = ngx_sprintf(text, "%L", year - 621);
+    corr_view_text(values, "jalali_year", corr_make_str(text, last - text));
+
+    corr_form_error(p, field, message, values);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+corr_page_go_on(corr_page_t *p)
+{
+    (void) p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+corr_page_login_rate(corr_page_t *p)
+{
+    return corr_throttle(p, "login", p->settings->login_rate,
+                         corr_page_go_on);
+}
+
+
+ngx_int_t
+corr_page_captcha(corr_page_t *p)
+{
+    return corr_captcha_due(p, corr_page_captcha_issue);
+}
+
+
+static ngx_int_t
+corr_page_captcha_issue(corr_page_t *p)
+{
+    if (p->captcha_due) {
+        corr_captcha_issue(p);
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+corr_page_captcha_due(corr_page_t *p)
+{
+    return corr_captcha_due(p, corr_page_go_on);
+}
+
+
+ngx_int_t
+corr_page_captcha_check(corr_page_t *p)
+{
+    if (!p->captcha_due) {
+        return NGX_OK;
+    }
+
+    if (corr_captcha_new_wanted(p)) {
+        return corr_flow_again(p, NGX_HTTP_OK);
+    }
+
+    return corr_captcha_check(p, corr_page_captcha_checked);
+}
+
+
+static ngx_int_t
+corr_page_captcha_checked(corr_page_t *p)
+{
+    return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
 }
 
 
@@ -175,6 +286,8 @@ corr_code_requested(corr_page_t *p, const char *location, const char *field)
 
     rows = corr_db_rows(p, 0);
     verdict = corr_rows_text(rows, 0, "verdict");
+
+    corr_captcha_blame(p);
 
     if (corr_str_is(verdict, "sent")) {
         corr_relay_wake(p->worker->relay);
@@ -292,6 +405,8 @@ corr_code_refused(corr_page_t *p, corr_rows_t *rows)
         return;
     }
 
+    corr_captcha_blame(p);
+
     corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
 
     left = corr_rows_int(rows, 0, "tries_left");
@@ -305,6 +420,13 @@ corr_code_refused(corr_page_t *p, corr_rows_t *rows)
     corr_form_error(p, "code", left > 0 ? CORR_MSG_CODE_WRONG
                                         : CORR_MSG_CODE_WRONG_LAST,
                     values);
+}
+
+
+void
+corr_code_confirmed(corr_page_t *p)
+{
+    corr_captcha_forgive(p);
 }
 
 

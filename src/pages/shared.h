@@ -8,6 +8,7 @@
 #include "pages.h"
 
 #include "../http/counters.h"
+#include "../http/captcha.h"
 #include "../http/db.h"
 #include "../http/flow.h"
 #include "../http/form.h"
@@ -52,7 +53,23 @@ ngx_int_t corr_page_birth_date(corr_page_t *p, int64_t *days);
 
 
 /*
+ * The captcha of people who are not logged in, as steps: of a list that
+ * shows a form, and of one that takes it (due first, check when the rest of
+ * the form is right, since an answer is good for once).
+ */
+ngx_int_t corr_page_captcha(corr_page_t *p);
+ngx_int_t corr_page_captcha_due(corr_page_t *p);
+ngx_int_t corr_page_captcha_check(corr_page_t *p);
+
+/* A step: so many log-ins of an address in a minute. */
+ngx_int_t corr_page_login_rate(corr_page_t *p);
+
+
+/*
  * One-time codes on pages.  `purpose` as in services/codes.h.
+ *
+ * An address is to blame for a code until it is confirmed, so that asking
+ * for many, whoever's they are, ends in a captcha.
  *
  * corr_code_requested() is behind a statement that asked for a code: sent
  * goes to `location`, wait and full become an error at `field`.
@@ -75,6 +92,9 @@ corr_str_t corr_code_typed(corr_page_t *p, const char *purpose);
 
 /* "wrong" and "expired" of a verifying statement, as an error at `code`. */
 void corr_code_refused(corr_page_t *p, corr_rows_t *rows);
+
+/* The code was right: nobody is to blame for it any more. */
+void corr_code_confirmed(corr_page_t *p);
 
 extern const corr_rule_t  corr_code_rules[];
 

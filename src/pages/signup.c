@@ -15,12 +15,14 @@
 
 
 typedef struct {
+    int64_t                  birth_date;
     corr_str_t               claim;        /* uuid of the code that was right */
     corr_gateway_op_t       *call;
 } corr_signup_t;
 
 
 static ngx_int_t corr_signup_show(corr_page_t *p);
+static ngx_int_t corr_signup_check(corr_page_t *p);
 static ngx_int_t corr_signup_request(corr_page_t *p);
 static ngx_int_t corr_signup_requested(corr_page_t *p);
 static ngx_int_t corr_signup_code_find(corr_page_t *p);
@@ -46,24 +48,31 @@ static const corr_rule_t  corr_signup_rules[] = {
 
 
 const corr_step_pt  corr_signup_steps[] = {
+    corr_page_captcha,
     corr_signup_show,
     NULL
 };
 
 
 const corr_step_pt  corr_signup_request_steps[] = {
+    corr_page_captcha_due,
+    corr_signup_check,
+    corr_page_captcha_check,
     corr_signup_request,
     NULL
 };
 
 
 const corr_step_pt  corr_signup_code_steps[] = {
+    corr_page_captcha,
     corr_signup_code_find,
     NULL
 };
 
 
 const corr_step_pt  corr_signup_resend_steps[] = {
+    corr_page_captcha_due,
+    corr_page_captcha_check,
     corr_signup_resend,
     NULL
 };
@@ -85,18 +94,30 @@ corr_signup_show(corr_page_t *p)
 
 
 static ngx_int_t
-corr_signup_request(corr_page_t *p)
+corr_signup_check(corr_page_t *p)
 {
-    int64_t      days;
-    corr_code_t  code;
+    corr_signup_t  *ctx;
 
-    if (corr_form_check(p, corr_signup_rules) != NGX_OK) {
+    if (p->captcha_due && corr_captcha_new_wanted(p)) {
+        return NGX_OK;
+    }
+
+    ctx = corr_page_data(p, sizeof(corr_signup_t));
+
+    if (ctx == NULL || corr_form_check(p, corr_signup_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (corr_page_birth_date(p, &days) != NGX_OK) {
-        return corr_flow_again(p, 422);
-    }
+    return corr_page_birth_date(p, &ctx->birth_date) == NGX_OK
+           ? NGX_OK : corr_flow_again(p, 422);
+}
+
+
+static ngx_int_t
+corr_signup_request(corr_page_t *p)
+{
+    corr_code_t     code;
+    corr_signup_t  *ctx = p->data;
 
     if (corr_code_make(&p->alloc, p->settings->secrets, "signup", p->browser,
                        &code)
@@ -110,7 +131,7 @@ corr_signup_request(corr_page_t *p)
     corr_db_add(p, CORR_SQL_SIGNUP_REQUEST,
                 corr_pg_text(corr_form_value(p, "national_code")),
                 corr_pg_text(corr_form_value(p, "mobile")),
-                corr_pg_text(corr_page_date(p, days)),
+                corr_pg_text(corr_page_date(p, ctx->birth_date)),
                 corr_pg_text(p->browser),
                 corr_pg_text(corr_page_address(p)),
                 corr_pg_bytes(code.hash), corr_pg_bytes(code.secret),
@@ -193,6 +214,8 @@ corr_signup_verified(corr_page_t *p)
     verdict = corr_rows_text(rows, 0, "verdict");
 
     if (corr_str_is(verdict, "ok")) {
+        corr_code_confirmed(p);
+
         return corr_session_start(p, CORR_A_PERSON,
                                   corr_rows_int(rows, 0, "person_id"),
                                   corr_rows_int(rows, 0, "session_epoch"),
@@ -200,6 +223,8 @@ corr_signup_verified(corr_page_t *p)
     }
 
     if (corr_str_is(verdict, "claim")) {
+        corr_code_confirmed(p);
+
         return corr_signup_claim(p, rows);
     }
 
@@ -290,7 +315,7 @@ corr_signup_claimed(corr_page_t *p)
 
     p->status = 422;
 
-    return corr_signup_show(p);
+    return corr_flow_steps(p, corr_signup_steps);
 }
 
 
