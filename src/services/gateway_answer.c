@@ -13,6 +13,10 @@
 
 static ngx_uint_t corr_answer_holds(corr_gateway_call_t *call,
     const corr_gateway_condition_t *c, corr_value_t root);
+static ngx_uint_t corr_answer_one(corr_gateway_call_t *call,
+    const corr_gateway_condition_t *c, corr_value_t root);
+static ngx_uint_t corr_answer_present(corr_gateway_call_t *call,
+    const corr_gateway_condition_t *c, corr_value_t root);
 static ngx_uint_t corr_answer_compare(const corr_gateway_condition_t *c,
     corr_str_t text);
 static ngx_uint_t corr_answer_all(corr_gateway_call_t *call,
@@ -262,32 +266,59 @@ static ngx_uint_t
 corr_answer_holds(corr_gateway_call_t *call,
     const corr_gateway_condition_t *c, corr_value_t root)
 {
-    corr_str_t    text;
-    corr_value_t  value;
-
-    if (c->compare == CORR_COMPARE_PRESENT) {
-
-        if (corr_json_path(&call->alloc, root, c->path, CORR_GATEWAY_ANSWER,
-                           &value)
-            != CORR_OK)
-        {
+    for ( /* void */ ; c != NULL; c = c->also) {
+        if (!corr_answer_one(call, c, root)) {
             return 0;
         }
+    }
 
-        if (value.kind == CORR_OBJECT) {
-            return 1;
-        }
+    return 1;
+}
 
-        if (value.kind == CORR_LIST) {
-            return corr_list_length(value.list) != 0;
-        }
 
-        return corr_json_scalar(&call->alloc, value, &text) == CORR_OK
-               && text.len != 0;
+static ngx_uint_t
+corr_answer_one(corr_gateway_call_t *call, const corr_gateway_condition_t *c,
+    corr_value_t root)
+{
+    corr_str_t  text;
+
+    if (c->compare == CORR_COMPARE_PRESENT) {
+        return corr_answer_present(call, c, root);
+    }
+
+    if (c->compare == CORR_COMPARE_ABSENT) {
+        return !corr_answer_present(call, c, root);
     }
 
     return corr_answer_text(call, root, c->path, &text) == CORR_OK
            && corr_answer_compare(c, text);
+}
+
+
+static ngx_uint_t
+corr_answer_present(corr_gateway_call_t *call,
+    const corr_gateway_condition_t *c, corr_value_t root)
+{
+    corr_str_t    text;
+    corr_value_t  value;
+
+    if (corr_json_path(&call->alloc, root, c->path, CORR_GATEWAY_ANSWER,
+                       &value)
+        != CORR_OK)
+    {
+        return 0;
+    }
+
+    if (value.kind == CORR_OBJECT) {
+        return 1;
+    }
+
+    if (value.kind == CORR_LIST) {
+        return corr_list_length(value.list) != 0;
+    }
+
+    return corr_json_scalar(&call->alloc, value, &text) == CORR_OK
+           && text.len != 0;
 }
 
 

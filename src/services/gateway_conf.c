@@ -13,11 +13,12 @@
  *                     [expires_ms PATH] [lifetime TIME]
  *                     [refresh PATH TEXT];
  *         set         $NAME VALUE;
- *         template    OURS THEIRS;
+ *         template    OURS THEIRS [VALUE];
  *
  *         yes no sent unsent busy
- *                     PATH VALUE… | PATH present | PATH < <= > >= NUMBER
- *                     [reason=WORD];
+ *                     CONDITION [and CONDITION]… [reason=WORD];
+ *                     a condition: PATH VALUE… | PATH present | PATH absent
+ *                     | PATH < <= > >= NUMBER
  *         take        NAME PATH;
  *         status      CODE[-CODE]…;
  *         busy_http   CODE[-CODE]…;
@@ -85,6 +86,8 @@ static char *corr_gateway_set_template(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_condition(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
+static char *corr_condition_read(ngx_conf_t *cf,
+    corr_gateway_condition_t *c, ngx_str_t *value, ngx_uint_t n);
 static char *corr_gateway_set_take(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_status(ngx_conf_t *cf,
@@ -167,7 +170,7 @@ static const corr_gateway_directive_t  corr_gateway_directives[] = {
     { ngx_string("query"), 1, 1, corr_gateway_set_body, 0 },
     { ngx_string("token"), 4, 40, corr_gateway_set_token, 0 },
     { ngx_string("set"), 2, 2, corr_gateway_set_variable, 0 },
-    { ngx_string("template"), 2, 2, corr_gateway_set_template, 0 },
+    { ngx_string("template"), 2, 3, corr_gateway_set_template, 0 },
 
     { ngx_string("yes"), 2, 40, corr_gateway_set_condition,
       corr_gateway_field(yes) },
@@ -418,7 +421,7 @@ corr_gateway_check(ngx_conf_t *cf, corr_gateway_builder_t *b)
 
     /* without a yes nothing could ever be said: HTTP 200 is no answer */
 
-    if (g->yes.nelts == 0) {
+    if (g->yes.nelts + g->sent.nelts + g->unsent.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "gateway \"%s\" has no \"yes\"", g->label);
         return NGX_CONF_ERROR;
@@ -772,28 +775,26 @@ corr_gateway_set_template(ngx_conf_t *cf, corr_gateway_builder_t *b,
 
     pair->name = corr_make_str(value[1].data, value[1].len);
     pair->value = corr_make_str(value[2].data, value[2].len);
+    pair->param = cf->args->nelts == 4
+                  ? corr_make_str(value[3].data, value[3].len)
+                  : CORR_STR("code");
 
     return NGX_CONF_OK;
 }
 
 
-/* yes PATH VALUE…; yes PATH >= 85; no PATH false reason=dead; */
+/*
+ * yes PATH VALUE… [and PATH VALUE…]…; yes PATH >= 85;
+ * no PATH false reason=dead;
+ */
 
 static char *
 corr_gateway_set_condition(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *value)
 {
-    char                      *end;
-    ngx_uint_t                 i, n;
+    char                      *rv;
+    ngx_str_t                 *v, *end, *last;
     corr_gateway_condition_t  *c;
-
-    static const struct {
-        const char      *word;
-        corr_compare_e   compare;
-    } words[] = {
-        { "<", CORR_COMPARE_LT }, { "<=", CORR_COMPARE_LE },
-        { ">", CORR_COMPARE_GT }, { ">=", CORR_COMPARE_GE },
-    };
 
     c = ngx_array_push(corr_gateway_slot_of(b, &value[0]));
     if (c == NULL) {
@@ -802,54 +803,98 @@ corr_gateway_set_condition(ngx_conf_t *cf, corr_gateway_builder_t *b,
 
     ngx_memzero(c, sizeof(corr_gateway_condition_t));
 
-    c->path = corr_make_str(value[1].data, value[1].len);
+    v = value + 1;
+    last = value + cf->args->nelts;
+
+    if (last[-1].len > 7 && ngx_strncmp(last[-1].data, "reason=", 7) == 0) {
+        last--;
+        c->reason = corr_make_str(last->data + 7, last->len - 7);
+    }
+
+    for ( ;; ) {
+
+        for (end = v; end < last && ngx_strcmp(end->data, "and") != 0; end++)
+        {
+            /* void */
+        }
+
+        rv = corr_condition_read(cf, c, v, end - v);
+
+        if (rv != NGX_CONF_OK || end == last) {
+            return rv;
+        }
+
+        v = end + 1;
+        c->also = ngx_pcalloc(cf->pool, sizeof(corr_gateway_condition_t));
+        c = c->also;
+
+        if (c == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+}
+
+
+static char *
+corr_condition_read(ngx_conf_t *cf, corr_gateway_condition_t *c,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    char        *end;
+    ngx_uint_t   i;
+
+    static const struct {
+        const char      *word;
+        corr_compare_e   compare;
+    } words[] = {
+        { "<", CORR_COMPARE_LT }, { "<=", CORR_COMPARE_LE },
+        { ">", CORR_COMPARE_GT }, { ">=", CORR_COMPARE_GE },
+        { "present", CORR_COMPARE_PRESENT },
+        { "absent", CORR_COMPARE_ABSENT }
+    };
+
+    if (n < 2) {
+        return "needs a path and a value";
+    }
+
+    c->path = corr_make_str(value[0].data, value[0].len);
 
     if (corr_json_path_check(c->path) != CORR_OK) {
         return "has a bad path";
     }
 
-    n = cf->args->nelts;
-
-    if (value[n - 1].len > 7
-        && ngx_strncmp(value[n - 1].data, "reason=", 7) == 0)
-    {
-        n--;
-        c->reason = corr_make_str(value[n].data + 7, value[n].len - 7);
-    }
-
-    if (n == 2) {
-        return "needs a value behind the path";
-    }
-
-    if (n == 3 && ngx_strcmp(value[2].data, "present") == 0) {
-        c->compare = CORR_COMPARE_PRESENT;
-        return NGX_CONF_OK;
-    }
-
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 
-        if (ngx_strcmp(value[2].data, words[i].word) != 0) {
+        if (ngx_strcmp(value[1].data, words[i].word) != 0) {
             continue;
         }
 
-        if (n != 4) {
+        c->compare = words[i].compare;
+
+        if (c->compare == CORR_COMPARE_PRESENT
+            || c->compare == CORR_COMPARE_ABSENT)
+        {
+            return n == 2 ? NGX_CONF_OK
+                          : "has something behind present or absent";
+        }
+
+        if (n != 3) {
             return "needs one number behind a comparison";
         }
 
-        c->compare = words[i].compare;
-        c->number = strtod((char *) value[3].data, &end);
+        c->number = strtod((char *) value[2].data, &end);
 
-        return *end ? "needs a number behind a comparison" : NGX_CONF_OK;
+        return value[2].len && *end == '\0'
+               ? NGX_CONF_OK : "needs a number behind a comparison";
     }
 
-    c->nvalues = n - 2;
+    c->nvalues = n - 1;
     c->values = ngx_palloc(cf->pool, c->nvalues * sizeof(corr_str_t));
     if (c->values == NULL) {
         return NGX_CONF_ERROR;
     }
 
     for (i = 0; i < c->nvalues; i++) {
-        c->values[i] = corr_make_str(value[i + 2].data, value[i + 2].len);
+        c->values[i] = corr_make_str(value[i + 1].data, value[i + 1].len);
     }
 
     return NGX_CONF_OK;

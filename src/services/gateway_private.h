@@ -61,6 +61,7 @@ typedef struct {
 typedef enum {
     CORR_COMPARE_EQUAL = 0,    /* one of the values */
     CORR_COMPARE_PRESENT,      /* there, neither null nor empty */
+    CORR_COMPARE_ABSENT,       /* the opposite */
     CORR_COMPARE_LT,
     CORR_COMPARE_LE,
     CORR_COMPARE_GT,
@@ -68,14 +69,17 @@ typedef enum {
 } corr_compare_e;
 
 
-typedef struct {
+typedef struct corr_gateway_condition_s  corr_gateway_condition_t;
+
+struct corr_gateway_condition_s {
     corr_str_t               path;
     corr_compare_e           compare;
     corr_str_t              *values;
     ngx_uint_t               nvalues;
     double                   number;
     corr_str_t               reason;     /* of a no */
-} corr_gateway_condition_t;
+    corr_gateway_condition_t *also;      /* "and": must hold too */
+};
 
 
 typedef struct {
@@ -104,6 +108,7 @@ typedef struct {
 typedef struct {
     corr_str_t               name;
     corr_str_t               value;
+    corr_str_t               param;      /* of a template: what it shows */
 } corr_gateway_pair_t;
 
 

@@ -65,6 +65,9 @@ static int corr_var_date(corr_gateway_call_t *call,
 static int corr_var_template(corr_gateway_call_t *call,
     corr_gateway_state_t *state, const corr_gateway_part_t *part,
     ngx_pool_t *pool, corr_str_t *out);
+static int corr_var_template_value(corr_gateway_call_t *call,
+    corr_gateway_state_t *state, const corr_gateway_part_t *part,
+    ngx_pool_t *pool, corr_str_t *out);
 static int corr_var_token(corr_gateway_call_t *call,
     corr_gateway_state_t *state, const corr_gateway_part_t *part,
     ngx_pool_t *pool, corr_str_t *out);
@@ -84,6 +87,10 @@ static int corr_var_iso_time(corr_gateway_call_t *call,
     corr_gateway_state_t *state, const corr_gateway_part_t *part,
     ngx_pool_t *pool, corr_str_t *out);
 
+static const corr_gateway_pair_t *corr_gateway_template(
+    corr_gateway_call_t *call, const corr_gateway_t *gateway);
+static int corr_gateway_named(corr_gateway_call_t *call, corr_str_t name,
+    ngx_pool_t *pool, corr_str_t *out);
 static int64_t corr_gateway_now(void);
 static int corr_gateway_part_fill(corr_gateway_call_t *call,
     corr_gateway_state_t *state, const corr_gateway_part_t *part,
@@ -148,6 +155,8 @@ static const corr_gateway_var_t  corr_gateway_vars[] = {
     { ngx_string("code"), CORR_FOR_SMS, corr_var_value, "code", 0 },
     { ngx_string("template"), CORR_FOR_SMS,
       corr_var_template, "template", 0 },
+    { ngx_string("template_value"), CORR_FOR_SMS,
+      corr_var_template_value, "template", 0 },
     { ngx_string("local_id"), CORR_FOR_SMS|CORR_FOR_STATUS,
       corr_var_value, "local_id", 0 },
     { ngx_string("id"), CORR_FOR_STATUS, corr_var_value, "id", 0 },
@@ -226,32 +235,30 @@ static int
 corr_var_named(corr_gateway_call_t *call, corr_gateway_state_t *state,
     const corr_gateway_part_t *part, ngx_pool_t *pool, corr_str_t *out)
 {
-    corr_str_t    name;
-    corr_value_t  value;
+    return corr_gateway_named(call, part->text, pool, out);
+}
+
+
+static int
+corr_gateway_named(corr_gateway_call_t *call, corr_str_t name,
+    ngx_pool_t *pool, corr_str_t *out)
+{
+    u_char  *key;
 
     if (call == NULL) {
         return CORR_INVALID;
     }
 
-    name.len = part->text.len + 6;
-    name.data = ngx_pnalloc(pool, name.len);
-
-    if (name.data == NULL) {
+    key = ngx_pnalloc(pool, name.len + sizeof("value_"));
+    if (key == NULL) {
         return CORR_ERROR;
     }
 
-    ngx_memcpy(ngx_cpymem(name.data, "value_", 6), part->text.data,
-               part->text.len);
+    ngx_sprintf(key, "value_%*s%Z", name.len, name.data);
 
-    if (!corr_view_get(call->values, name, corr_name_hash(name), &value)
-        || value.kind != CORR_TEXT || value.s.len == 0)
-    {
-        return CORR_INVALID;
-    }
+    *out = corr_gateway_value(call->values, (char *) key);
 
-    *out = value.s;
-
-    return CORR_OK;
+    return out->len ? CORR_OK : CORR_INVALID;
 }
 
 
@@ -357,28 +364,71 @@ corr_var_date(corr_gateway_call_t *call, corr_gateway_state_t *state,
 }
 
 
+/* The provider's name of a template, and the one value that it shows. */
+
 static int
 corr_var_template(corr_gateway_call_t *call, corr_gateway_state_t *state,
     const corr_gateway_part_t *part, ngx_pool_t *pool, corr_str_t *out)
 {
-    corr_str_t             ours;
-    ngx_uint_t             i;
-    corr_gateway_pair_t   *pair;
+    const corr_gateway_pair_t  *pair;
 
-    if (corr_var_value(call, state, part, pool, &ours) != CORR_OK) {
+    pair = corr_gateway_template(call, state->conf);
+
+    if (pair == NULL) {
         return CORR_INVALID;
     }
 
-    pair = state->conf->templates.elts;
+    *out = pair->value;
 
-    for (i = 0; i < state->conf->templates.nelts; i++) {
+    return CORR_OK;
+}
+
+
+static int
+corr_var_template_value(corr_gateway_call_t *call,
+    corr_gateway_state_t *state, const corr_gateway_part_t *part,
+    ngx_pool_t *pool, corr_str_t *out)
+{
+    const corr_gateway_pair_t  *pair;
+
+    pair = corr_gateway_template(call, state->conf);
+
+    if (pair == NULL) {
+        return CORR_INVALID;
+    }
+
+    if (!corr_str_is(pair->param, "code")) {
+        return corr_gateway_named(call, pair->param, pool, out);
+    }
+
+    *out = corr_gateway_value(call->values, "code");
+
+    return out->len ? CORR_OK : CORR_INVALID;
+}
+
+
+static const corr_gateway_pair_t *
+corr_gateway_template(corr_gateway_call_t *call,
+    const corr_gateway_t *gateway)
+{
+    corr_str_t                  ours;
+    ngx_uint_t                  i;
+    const corr_gateway_pair_t  *pair;
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    ours = corr_gateway_value(call->values, "template");
+    pair = gateway->templates.elts;
+
+    for (i = 0; i < gateway->templates.nelts; i++) {
         if (corr_str_eq(pair[i].name, ours)) {
-            *out = pair[i].value;
-            return CORR_OK;
+            return &pair[i];
         }
     }
 
-    return CORR_INVALID;
+    return NULL;
 }
 
 
