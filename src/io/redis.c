@@ -111,6 +111,7 @@ static void corr_redis_connect(corr_redis_t *redis);
 static ngx_int_t corr_redis_greet(corr_redis_t *redis);
 static void corr_redis_accepted(redisAsyncContext *ac, void *r, void *data);
 static void corr_redis_role(redisAsyncContext *ac, void *r, void *data);
+static ngx_uint_t corr_redis_master(const redisReply *r);
 static void corr_redis_is_up(corr_redis_t *redis);
 static void corr_redis_send_ping(corr_redis_t *redis);
 static void corr_redis_pong(redisAsyncContext *ac, void *r, void *data);
@@ -321,7 +322,7 @@ corr_redis_timer(ngx_event_t *ev)
     case CORR_REDIS_UP:
 
         if (redis->ping) {
-            corr_redis_fail(redis, "no answer to PING");
+            corr_redis_fail(redis, "no sign of life");
             return;
         }
 
@@ -586,7 +587,7 @@ corr_redis_accepted(redisAsyncContext *ac, void *r, void *data)
 static void
 corr_redis_role(redisAsyncContext *ac, void *r, void *data)
 {
-    redisReply    *reply = r, *role;
+    redisReply    *reply = r;
     corr_redis_t  *redis = data;
 
     /* posted: AUTH or SELECT was refused */
@@ -613,17 +614,23 @@ corr_redis_role(redisAsyncContext *ac, void *r, void *data)
         return;
     }
 
-    role = (reply->type == REDIS_REPLY_ARRAY && reply->elements)
-           ? reply->element[0] : NULL;
-
-    if (role == NULL || role->type != REDIS_REPLY_STRING
-        || strcmp(role->str, "master") != 0)
-    {
+    if (!corr_redis_master(reply)) {
         corr_redis_break(&redis->data, "it is not a master");
         return;
     }
 
     corr_redis_is_up(redis);
+}
+
+
+/* ROLE begins with "master", "slave" or "sentinel". */
+
+static ngx_uint_t
+corr_redis_master(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_ARRAY && r->elements
+           && r->element[0]->type == REDIS_REPLY_STRING
+           && strcmp(r->element[0]->str, "master") == 0;
 }
 
 
@@ -650,19 +657,19 @@ corr_redis_is_up(corr_redis_t *redis)
 }
 
 
-/* Commands under way have deadlines that tell as much. */
+/*
+ * Is it there, and still the master?  A former one answers reads, with
+ * sessions that have ended since.
+ */
 
 static void
 corr_redis_send_ping(corr_redis_t *redis)
 {
     ngx_add_timer(&redis->timer, CORR_REDIS_PING);
 
-    if (redis->in_flight) {
-        return;
-    }
-
-    if (redisAsyncCommand(redis->data.ac, corr_redis_pong, redis, "PING")
-        == REDIS_OK)
+    if (redis->data.ac != NULL
+        && redisAsyncCommand(redis->data.ac, corr_redis_pong, redis, "ROLE")
+           == REDIS_OK)
     {
         redis->ping = 1;
     }
@@ -672,9 +679,16 @@ corr_redis_send_ping(corr_redis_t *redis)
 static void
 corr_redis_pong(redisAsyncContext *ac, void *r, void *data)
 {
+    redisReply    *reply = r;
     corr_redis_t  *redis = data;
 
     redis->ping = 0;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
+        && !corr_redis_master(reply))
+    {
+        corr_redis_break(&redis->data, "it is no longer the master");
+    }
 }
 
 

@@ -1,0 +1,212 @@
+#!/usr/bin/perl
+
+# PostgreSQL that hangs, vanishes, comes back, forgets: requests get an answer
+# in bounded time, and the portal is well again by itself.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use DBI;
+use Time::HiRes qw(sleep time);
+
+use Portal;
+use Portal::Crowd;
+
+# the page of a person: one look-up in Redis, one round trip to PostgreSQL
+my $page = '/desk/identity';
+
+my @short = [ qr/connections=3;/,
+              'connections=2 timeout=2s connect_timeout=1s;' ];
+
+my $p = Portal->new(proxies => ['postgres'], replace => [ @short ]);
+my $proxy = $p->proxy('postgres');
+my $b = $p->browser;
+
+$b->signup;
+is($b->get($page)->status, 200, 'all is well at first');
+
+sub connections {
+    my $health = $b->json('/health');
+
+    return $health ? $health->{postgres}{connections} : -1;
+}
+
+sub well {
+    my ($what) = @_;
+
+    ok(wait_until(8, sub { connections() == 2 }), "$what: well again")
+        or diag $p->log;
+    is($b->get($page)->status, 200, "$what: the page");
+}
+
+sub took {
+    my $since = time;
+
+    $b->get($page);
+    return time - $since;
+}
+
+sub terminate {
+    return $p->value('SELECT count(pg_terminate_backend(pid))'
+                     . ' FROM pg_stat_activity WHERE usename = ?',
+                     'correspondence_portal');
+}
+
+well('the start');
+
+# every byte a packet: results come in pieces, requests leave in pieces
+
+$proxy->mode('byte');
+
+my $crowd = Portal::Crowd->new($b, $page, 10);
+
+is_deeply($crowd->wait(30), { 200 => 10 }, 'a byte at a time');
+$proxy->mode('pass');
+
+# closed by the server while idle: nobody notices
+
+is(terminate(), 2, 'idle connections are closed');
+well('idle ones closed');
+
+# reset in the middle of answers
+
+for my $bytes (1, 5, 6, 30, 200) {
+    $proxy->cut($bytes);
+
+    my $r = Portal::Crowd->new($b, $page, 5)->wait(15);
+
+    is(($r->{200} // 0) + ($r->{503} // 0), 5,
+       "cut after $bytes bytes: all have an answer");
+    $proxy->mode('pass');
+    well("cut after $bytes bytes");
+}
+
+# nobody listens
+
+$proxy->mode('refuse');
+$b->get($page);
+is($b->get($page)->status, 503, 'refused: 503');
+ok(took() < 0.5, 'at once');
+is($b->get('/')->status, 200, 'refused: pages that need nothing are there');
+is($b->get('/health')->status, 503, 'refused: not ready');
+$proxy->mode('pass');
+well('refused');
+
+# the peer hangs: the page's time-out, then fail at once, then well
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 20);
+
+my $r = $crowd->wait(20);
+
+is($r->{503}, 20, 'stalled: 503 for all');
+cmp_ok($crowd->slowest, '<', 12, 'within the time-out and its repeats');
+ok(wait_until(10, sub { connections() == 0 }), 'and is given up');
+ok(wait_until(5, sub { took() < 0.5 }), 'then the answer comes at once');
+$proxy->mode('pass');
+well('stalled');
+
+# as before, but clients go away meanwhile
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 20);
+sleep 0.3;
+$crowd->abort;
+sleep 0.3;
+$proxy->mode('pass');
+well('clients left');
+
+# nobody even accepts
+
+$proxy->mode('blackhole');
+$r = Portal::Crowd->new($b, $page, 5)->wait(20);
+is($r->{503}, 5, 'black hole: 503');
+$proxy->mode('pass');
+well('black hole');
+
+# a read-only session (a standby after a failover) is never used
+
+$p->sql('ALTER ROLE correspondence_portal'
+        . ' SET default_transaction_read_only = on');
+terminate();
+ok(wait_until(5, sub { connections() == 0 }), 'a read-only server is unfit');
+is($b->get($page)->status, 503, 'read-only: 503');
+like($p->log, qr/postgres: cannot connect to \S+: the server is read-only/,
+     'read-only: the log says why');
+$p->sql('ALTER ROLE correspondence_portal'
+        . ' RESET default_transaction_read_only');
+well('read-only');
+
+# a statement that cannot be prepared is named, once
+
+$p->sql('ALTER TABLE persons RENAME TO persons_away');
+terminate();
+ok(wait_until(5, sub { connections() == 0 }), 'a statement does not fit');
+sleep 1.5;
+
+my @told = $p->log =~ /\[error\].*statement "\w+" cannot be prepared: 42P01/g;
+
+is(@told, 1, 'the log names it once');
+$p->sql('ALTER TABLE persons_away RENAME TO persons');
+well('unprepared');
+
+# a plan that became stale costs one answer at most for each connection
+
+$p->sql('ALTER TABLE persons ALTER COLUMN address TYPE varchar(4000)');
+$b->get($page) for 1 .. 4;
+is($b->get($page)->status, 200, 'stale plans: well after a few');
+$p->sql('ALTER TABLE persons ALTER COLUMN address TYPE text');
+$b->get($page) for 1 .. 4;
+well('stale plans');
+
+# reload and stop
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 10);
+sleep 0.3;
+kill HUP => $p->nginx_pid;
+sleep 0.3;
+$proxy->mode('pass');
+is_deeply($crowd->wait(15), { 200 => 10 },
+          'a reload loses nothing that was accepted');
+well('reload');
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 10);
+sleep 0.3;
+
+my $since = time;
+my $status = $p->stop_nginx;
+
+is($status, 0, 'a stop while it is stalled');
+$r = $crowd->wait(5);
+is($r->{503}, 10, 'all have an answer');
+cmp_ok(time - $since, '<', 15, 'in bounded time');
+$proxy->mode('refuse');
+
+# a start before the database
+
+$p->start_nginx;
+is($b->get('/health')->status, 503, 'a start without PostgreSQL');
+is($b->get($page)->status, 503, 'gives 503');
+$proxy->mode('pass');
+well('a late database');
+
+# worker_shutdown_timeout closes our sockets, too
+
+$p->configure(replace => [ @short, [ qr/worker_shutdown_timeout .*;/,
+                                     'worker_shutdown_timeout 1s;' ] ]);
+$p->restart_nginx;
+well('another configuration');
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 3);
+sleep 0.3;
+$since = time;
+is($p->stop_nginx, 0, 'a stop with worker_shutdown_timeout');
+cmp_ok(time - $since, '<', 4, 'comes soon');
+$crowd->wait(3);
+
+$p->done;

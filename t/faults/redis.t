@@ -1,0 +1,141 @@
+#!/usr/bin/perl
+
+# Redis that hangs, vanishes, comes back empty or as a replica: sessions may
+# be lost, requests never.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use Time::HiRes qw(sleep time);
+
+use Portal;
+use Portal::Crowd;
+
+my $page = '/desk/identity';
+my $p = Portal->new(proxies => ['redis']);
+my $proxy = $p->proxy('redis');
+my $socket = $p->instance->{sockets} . '/redis.sock';
+my $b = $p->browser;
+
+$b->signup;
+is($b->get($page)->status, 200, 'all is well at first');
+
+sub up {
+    my $health = $b->json('/health');
+
+    return $health && $health->{redis}{up};
+}
+
+sub well {
+    my ($what) = @_;
+
+    ok(wait_until(8, \&up), "$what: well again") or diag $p->log;
+    is($b->get($page)->status, 200, "$what: the page");
+}
+
+sub took {
+    my $since = time;
+
+    $b->get($page);
+    return time - $since;
+}
+
+sub redis { system('redis-cli', '-s', $socket, @_) == 0 or die "@_" }
+
+$proxy->mode('byte');
+is_deeply(Portal::Crowd->new($b, $page, 10)->wait(30), { 200 => 10 },
+          'a byte at a time');
+$proxy->mode('pass');
+
+for my $bytes (1, 3, 20) {
+    $proxy->cut($bytes);
+
+    my $r = Portal::Crowd->new($b, $page, 5)->wait(10);
+
+    is(($r->{200} // 0) + ($r->{503} // 0), 5,
+       "cut after $bytes bytes: all have an answer");
+    $proxy->mode('pass');
+    well("cut after $bytes bytes");
+}
+
+$proxy->mode('refuse');
+$b->get($page);
+is($b->get($page)->status, 503, 'refused: 503, not a lost session');
+ok(took() < 0.5, 'at once');
+is($b->get('/health')->status, 503, 'refused: not ready');
+$proxy->mode('pass');
+well('refused');
+
+$proxy->mode('stall');
+
+my $crowd = Portal::Crowd->new($b, $page, 20);
+my $r = $crowd->wait(15);
+
+is($r->{503}, 20, 'stalled: 503 for all');
+cmp_ok($crowd->slowest, '<', 8, 'within the time-out');
+ok(wait_until(10, sub { !up() }), 'and is given up');
+$proxy->mode('pass');
+well('stalled');
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($b, $page, 20);
+sleep 0.2;
+$crowd->abort;
+sleep 0.2;
+$proxy->mode('pass');
+well('clients left');
+
+# idle and gone: the ping finds it, not the next person
+
+$proxy->mode('stall');
+ok(wait_until(20, sub { !up() }), 'a peer that vanished while idle is noticed');
+$proxy->mode('pass');
+well('vanished while idle');
+
+# a replica is not written to
+
+redis(qw(replicaof 127.0.0.1 1));
+ok(wait_until(10, sub { !up() }), 'what became a replica is let go');
+like($p->log, qr/redis: cannot connect to \S+: it is not a master/,
+     'and not taken again');
+redis(qw(replicaof no one));
+well('a master again');
+
+# all sessions gone: log in again, and nothing worse
+
+redis('flushall');
+is($b->get($page)->status, 303, 'a lost session asks to log in');
+
+my $other = $p->browser;
+
+$other->signup;
+is($other->get($page)->status, 200, 'and others can');
+
+# reload and stop
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($other, $page, 10);
+sleep 0.2;
+kill HUP => $p->nginx_pid;
+sleep 0.3;
+$proxy->mode('pass');
+is_deeply($crowd->wait(15), { 200 => 10 },
+          'a reload loses nothing that was accepted');
+
+$proxy->mode('stall');
+$crowd = Portal::Crowd->new($other, $page, 10);
+sleep 0.2;
+is($p->stop_nginx, 0, 'a stop while it is stalled');
+is($crowd->wait(5)->{503}, 10, 'all have an answer');
+
+$proxy->mode('refuse');
+$p->start_nginx;
+is($other->get($page)->status, 503, 'a start without Redis gives 503');
+$proxy->mode('pass');
+ok(wait_until(8, \&up), 'until it comes');
+is($other->get($page)->status, 200, 'and the session is there');
+
+$p->done;
