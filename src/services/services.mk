@@ -9,6 +9,12 @@ $(BUILD)/corr-staff: src/tools/corr-staff.c src/services/secrets.c \
 	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-staff.d $(CORR_LDFLAGS) \
 	    -o $@ $(filter %.c %.a,$^) -lsodium -lcrypto
 
+# tests that answer captchas
+$(BUILD)/corr-captcha: t/tools/corr-captcha.c src/services/secrets.c \
+    src/services/captcha.c $(BUILD)/libcorrespondence.a
+	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-captcha.d \
+	    $(CORR_LDFLAGS) -o $@ $(filter %.c %.a,$^) -lsodium -lgd -lm
+
 SERVICES_UNIT = $(BUILD)/unit-services
 SERVICES_OBJECTS = $(SERVICES_PURE:%=$(SERVICES_UNIT)/%.o)
 SERVICES_PROGRAMS = $(patsubst t/unit/services/%.c,$(SERVICES_UNIT)/%, \
@@ -32,7 +38,8 @@ $(SERVICES_UNIT)/%_test: t/unit/services/%_test.c $(SERVICES_OBJECTS) \
 	@$(CC) $(UNIT_CFLAGS) -Isrc -pthread -o $@ $< $(SERVICES_OBJECTS) \
 	    $(UNIT)/lib.a $(SERVICES_LIBS)
 
--include $(wildcard $(SERVICES_UNIT)/*.d $(BUILD)/corr-staff.d)
+-include $(wildcard $(SERVICES_UNIT)/*.d $(BUILD)/corr-staff.d \
+    $(BUILD)/corr-captcha.d)
 
 # every system call of the store can be failed by its test
 $(SERVICES_UNIT)/store_test: UNIT_CFLAGS += \
