@@ -210,5 +210,47 @@ const corr_route_t  corr_clerk_routes[] = {
 
     corr_get("/files/{id}", CORR_STAFF, corr_file_steps),
 
+    /* an invitation: whoever has the link */
+
+    corr_get("/invitations/{token}", CORR_ANYONE, corr_invitation_steps),
+    corr_post("/invitations/{token}", CORR_ANYONE, corr_invitation_try_steps,
+              corr_invitation_steps),
+    corr_get("/totp", CORR_ANYONE, corr_enrol_steps),
+    corr_post("/totp", CORR_ANYONE, corr_enrol_try_steps, corr_enrol_steps),
+
+    /* what managers look after */
+
+    corr_get("/canned", CORR_STAFF, corr_canned_steps),
+    corr_post("/canned", CORR_MANAGER|CORR_ADMIN, corr_canned_save_steps,
+              corr_canned_steps),
+    corr_get("/statistics", CORR_MANAGER|CORR_ADMIN, corr_statistics_steps),
+
+    /* administration */
+
+    corr_get("/units", CORR_ADMIN, corr_units_steps),
+    corr_post("/units", CORR_ADMIN, corr_units_save_steps, corr_units_steps),
+    corr_get("/books", CORR_ADMIN, corr_books_steps),
+    corr_post("/books", CORR_ADMIN, corr_books_save_steps, corr_books_steps),
+    corr_get("/calendar", CORR_ADMIN, corr_calendar_steps),
+    corr_post("/calendar", CORR_ADMIN, corr_calendar_set_steps,
+              corr_calendar_steps),
+    corr_get("/staff", CORR_ADMIN, corr_staff_steps),
+    corr_post("/staff", CORR_ADMIN, corr_staff_save_steps, corr_staff_steps),
+    corr_post("/staff/{id}/invite", CORR_ADMIN, corr_staff_reinvite_steps,
+              corr_staff_steps),
+    corr_get("/staff/{id}/disable", CORR_ADMIN, corr_staff_confirm_steps),
+    corr_post("/staff/{id}/disable", CORR_ADMIN, corr_staff_disable_steps,
+              NULL),
+    corr_post("/staff/{id}/enable", CORR_ADMIN, corr_staff_enable_steps,
+              NULL),
+    corr_get("/staff/{id}/handover", CORR_ADMIN, corr_handover_steps),
+    corr_post("/staff/{id}/handover", CORR_ADMIN, corr_handover_do_steps,
+              corr_handover_steps),
+    corr_post("/staff/{id}/substitute", CORR_ADMIN,
+              corr_substitute_set_steps, corr_staff_steps),
+    corr_post("/staff/{id}/substitute/end", CORR_ADMIN,
+              corr_substitute_end_steps, corr_staff_steps),
+    corr_get("/audit", CORR_ADMIN, corr_audit_steps),
+
     corr_end
 };

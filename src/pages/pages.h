@@ -131,5 +131,43 @@ extern const corr_step_pt  corr_captcha_steps[];
 extern const corr_step_pt  corr_captcha_png_steps[];
 extern const corr_step_pt  corr_captcha_wav_steps[];
 
+/* clerk_staff.c */
+extern const corr_step_pt  corr_staff_steps[];
+extern const corr_step_pt  corr_staff_save_steps[];
+extern const corr_step_pt  corr_staff_reinvite_steps[];
+extern const corr_step_pt  corr_staff_confirm_steps[];
+extern const corr_step_pt  corr_staff_disable_steps[];
+extern const corr_step_pt  corr_staff_enable_steps[];
+extern const corr_step_pt  corr_handover_steps[];
+extern const corr_step_pt  corr_handover_do_steps[];
+extern const corr_step_pt  corr_substitute_set_steps[];
+extern const corr_step_pt  corr_substitute_end_steps[];
+
+/* clerk_invitation.c */
+extern const corr_step_pt  corr_invitation_steps[];
+extern const corr_step_pt  corr_invitation_try_steps[];
+extern const corr_step_pt  corr_enrol_steps[];
+extern const corr_step_pt  corr_enrol_try_steps[];
+
+/* clerk_units.c */
+extern const corr_step_pt  corr_units_steps[];
+extern const corr_step_pt  corr_units_save_steps[];
+extern const corr_step_pt  corr_books_steps[];
+extern const corr_step_pt  corr_books_save_steps[];
+
+/* clerk_canned.c */
+extern const corr_step_pt  corr_canned_steps[];
+extern const corr_step_pt  corr_canned_save_steps[];
+
+/* clerk_calendar.c */
+extern const corr_step_pt  corr_calendar_steps[];
+extern const corr_step_pt  corr_calendar_set_steps[];
+
+/* clerk_statistics.c */
+extern const corr_step_pt  corr_statistics_steps[];
+
+/* clerk_audit.c */
+extern const corr_step_pt  corr_audit_steps[];
+
 
 #endif /* CORR_PAGES_H */
