@@ -82,7 +82,7 @@ static const corr_rule_t  corr_recover_rules[] = {
 
 
 const corr_step_pt  corr_login_code_steps[] = {
-    corr_page_captcha, corr_login_code_show, NULL
+    corr_code_gone, corr_page_captcha, corr_login_code_show, NULL
 };
 
 const corr_step_pt  corr_login_code_check_steps[] = {
@@ -112,7 +112,7 @@ const corr_step_pt  corr_login_resend_steps[] = {
 };
 
 const corr_step_pt  corr_recover_steps[] = {
-    corr_page_captcha, corr_recover_show, NULL
+    corr_code_gone, corr_page_captcha, corr_recover_show, NULL
 };
 
 const corr_step_pt  corr_recover_check_steps[] = {
@@ -382,7 +382,7 @@ static ngx_int_t
 corr_login_verify_show(corr_page_t *p)
 {
     if (corr_code_state_show(p, corr_db_rows(p, 0)) != NGX_OK) {
-        return corr_reply_redirect(p, "/login/code");
+        return corr_reply_redirect(p, "/login/code?gone=1");
     }
 
     return corr_reply_page(p, CORR_TPL_LOGIN_CODE_VERIFY);
@@ -507,11 +507,13 @@ corr_recover_code_find(corr_page_t *p)
 }
 
 
+/* A code that was confirmed already has opened the next page. */
+
 static ngx_int_t
 corr_recover_code_show(corr_page_t *p)
 {
     if (corr_code_state_show(p, corr_db_rows(p, 0)) != NGX_OK) {
-        return corr_reply_redirect(p, "/recover");
+        return corr_reply_redirect(p, "/recover/password");
     }
 
     return corr_reply_page(p, CORR_TPL_RECOVER_CODE);
@@ -589,7 +591,7 @@ corr_recover_password_show(corr_page_t *p)
     rows = corr_db_rows(p, 0);
 
     if (rows->nrows == 0) {
-        return corr_reply_redirect(p, "/recover");
+        return corr_reply_redirect(p, "/recover?gone=1");
     }
 
     corr_view_row(p->view, rows, 0);
@@ -619,7 +621,7 @@ corr_recover_password_granted(corr_page_t *p)
     rows = corr_db_rows(p, 0);
 
     if (rows->nrows == 0) {
-        return corr_reply_redirect(p, "/recover");
+        return corr_reply_redirect(p, "/recover?gone=1");
     }
 
     words[0] = corr_rows_text(rows, 0, "national_code");
@@ -673,7 +675,7 @@ corr_recover_password_set(corr_page_t *p)
     rows = corr_db_rows(p, 0);
 
     if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "ok")) {
-        return corr_reply_redirect(p, "/recover");
+        return corr_reply_redirect(p, "/recover?gone=1");
     }
 
     corr_relay_wake(p->worker->relay);

@@ -295,7 +295,7 @@ corr_code_requested(corr_page_t *p, const char *location, const char *field)
     }
 
     if (corr_str_is(verdict, "none")) {
-        return corr_reply_redirect(p, "/login");
+        return corr_reply_redirect(p, "/login/code?gone=1");
     }
 
     wait = corr_rows_int(rows, 0, "wait");
@@ -338,6 +338,23 @@ corr_code_resend(corr_page_t *p, const char *purpose, corr_step_pt then)
                 corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
 
     return corr_db_send(p, then);
+}
+
+
+ngx_int_t
+corr_code_gone(corr_page_t *p)
+{
+    if (corr_query(p, "gone").len == 0 || p->again) {
+        return NGX_OK;
+    }
+
+    if (corr_session_cookie_value(p, "correspondence").len) {
+        return corr_reply_redirect(p, "/desk");
+    }
+
+    corr_form_error(p, "", CORR_MSG_CODE_NONE, NULL);
+
+    return NGX_OK;
 }
 
 

@@ -81,6 +81,13 @@ ngx_int_t corr_code_requested(corr_page_t *p, const char *location,
 ngx_int_t corr_code_resend(corr_page_t *p, const char *purpose,
     corr_step_pt then);
 
+/*
+ * A step of the page where codes are asked for, first in its list: behind
+ * "?gone=1" it says that no code is in progress, or, when the code was used
+ * and this browser is logged in since (a double click), goes to the desk.
+ */
+ngx_int_t corr_code_gone(corr_page_t *p);
+
 /* Adds code_state to the pipeline; …_show() puts it into the view. */
 void corr_code_state(corr_page_t *p, const char *purpose);
 

@@ -48,6 +48,7 @@ static const corr_rule_t  corr_signup_rules[] = {
 
 
 const corr_step_pt  corr_signup_steps[] = {
+    corr_code_gone,
     corr_page_captcha,
     corr_signup_show,
     NULL
@@ -162,7 +163,7 @@ static ngx_int_t
 corr_signup_code_show(corr_page_t *p)
 {
     if (corr_code_state_show(p, corr_db_rows(p, 0)) != NGX_OK) {
-        return corr_reply_redirect(p, "/signup");
+        return corr_reply_redirect(p, "/signup?gone=1");
     }
 
     return corr_reply_page(p, CORR_TPL_SIGNUP_CODE);
