@@ -1,8 +1,8 @@
 /*
  * Gateways without the portal: an nginx module for tests.
  *
- *     gateway_probe;      in a location: GET …/KIND?name=value&… asks the
- *                         gateways of the kind and answers with what came of
+ *     gateway_probe;      in a location: GET …/KIND?HEX, where HEX is that of
+ *                         name=value&…, asks the gateways of the kind and answers with what came of
  *                         it as JSON; GET …/status the counts of all
  *
  * Built by t/gateways/build with the module's own lib, io and services.
@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "io/http.h"
+#include "lib/encode.h"
 #include "lib/template.h"
 #include "services/gateway.h"
 
@@ -199,6 +200,7 @@ probe_handler(ngx_http_request_t *r)
 static corr_view_t *
 probe_values(ngx_http_request_t *r)
 {
+    size_t         len;
     u_char        *p, *last, *end, *eq, *src, *dst;
     corr_str_t     name, value;
     corr_view_t   *values;
@@ -212,9 +214,21 @@ probe_values(ngx_http_request_t *r)
     *alloc = probe_alloc(r->pool);
 
     values = corr_view_create(alloc);
-    last = r->args.data + r->args.len;
 
-    for (p = r->args.data; values && p < last; p = end + 1) {
+    /* hex, so that nginx's own debug log does not tell what is asked */
+
+    p = ngx_pnalloc(r->pool, r->args.len / 2 + 1);
+    if (p == NULL
+        || corr_hex_decode(corr_make_str(r->args.data, r->args.len), p,
+                           r->args.len / 2, &len)
+           != CORR_OK)
+    {
+        return NULL;
+    }
+
+    last = p + len;
+
+    for ( /* void */ ; values && p < last; p = end + 1) {
 
         end = ngx_strlchr(p, last, '&');
         end = end ? end : last;

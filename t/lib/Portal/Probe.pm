@@ -21,7 +21,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Socket::IP;
 use Mojo::UserAgent;
-use Mojo::URL;
+use Mojo::Parameters;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -146,8 +146,10 @@ sub ua {
 sub url {
     my ($self, $kind, $values) = @_;
 
-    return Mojo::URL->new("http://127.0.0.1:$self->{port}/ask/$kind")
-           ->query([ %{ $values // {} } ]);
+    my $query = Mojo::Parameters->new(%{ $values // {} })->to_string;
+
+    return "http://127.0.0.1:$self->{port}/ask/$kind?" . unpack 'H*', $query
+        =~ s/\+/%20/gr;
 }
 
 
