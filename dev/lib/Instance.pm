@@ -196,7 +196,7 @@ sub start_postgres {
     my $bin = postgres_bin($data);
 
     if (!-e "$data/PG_VERSION") {
-        $self->init_postgres($bin, $data, $o{template});
+        $self->init_postgres($bin, $data, $o{template}, $o{initdb});
     }
 
     wait_for(15, sub { !postmaster_alive($data) })
@@ -220,7 +220,7 @@ sub start_postgres {
 
 
 sub init_postgres {
-    my ($self, $bin, $data, $template) = @_;
+    my ($self, $bin, $data, $template, $more) = @_;
     my $log = "$self->{dir}/logs/initdb.log";
 
     # a directory that is half made must not pass for a whole one
@@ -234,7 +234,7 @@ sub init_postgres {
         $self->run_logged($log, $self->as_user, "$bin/initdb",
                           '-D', "$data.new", '--encoding=UTF8',
                           '--locale=C.UTF-8', '--auth=trust',
-                          '--username=postgres');
+                          '--username=postgres', @{ $more // [] });
     }
 
     rename "$data.new", $data or die "$data: $!\n";

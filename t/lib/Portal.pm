@@ -135,7 +135,7 @@ sub template {
     my $sha = Digest::SHA->new(256);
     my $store = "$top/build/t";
 
-    $sha->add(Instance::postgres_bin('/none'), $like->{uid}, 'v1');
+    $sha->add(Instance::postgres_bin('/none'), $like->{uid}, 'v2');
 
     for my $file ("$top/sql/migrate", sort glob "$top/sql/*/*.sql") {
         $sha->add($file =~ s{^\Q$top\E/}{}r, Instance::slurp($file));
@@ -156,7 +156,12 @@ sub template {
 
     eval {
         $i->prepare;
-        $i->start_postgres(options => [ 'fsync=off' ]);
+
+        # small files of the log: it is copied for every test
+
+        $i->start_postgres(initdb => [ '--wal-segsize=1' ],
+                           options => [ 'fsync=off', 'min_wal_size=2MB',
+                                        'max_wal_size=4MB' ]);
         $i->install_schema;
         1;
     } or do {

@@ -170,8 +170,11 @@ sub preset {
         next if $type =~ /^(?:checkbox|radio)$/
                 && !exists $e->attr->{checked};
 
-        my $value = $e->val;
-        $fields{$e->attr('name')} = $value if defined $value;
+        my $name = $e->attr('name');
+        my $value = $e->val // next;
+
+        $fields{$name} = $type eq 'checkbox' && defined $fields{$name}
+            ? [ map { ref ? @$_ : $_ } $fields{$name}, $value ] : $value;
     }
 
     return \%fields;
@@ -289,7 +292,7 @@ sub fail {
     die sprintf "%s\n  at %s line %s\n  %s %s -> %s %s\n  %s\n", $what,
         $file // '?', $line // 0, $tx ? $tx->req->method : '',
         $tx ? $tx->req->url : '', $tx ? $self->status : '',
-        $tx ? $self->header('Location') // $tx->error->{message} // '' : '',
+        $tx ? $self->header('Location') // ($tx->error // {})->{message} // '' : '',
         $page;
 }
 
