@@ -59,6 +59,7 @@ static time_t corr_session_idle(corr_page_t *p);
 static time_t corr_session_absolute(corr_page_t *p);
 static const char *corr_session_cookie(corr_page_t *p);
 static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
+static ngx_uint_t corr_csrf_of_session(corr_page_t *p);
 static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
     corr_str_t token);
 
@@ -816,10 +817,32 @@ corr_csrf_check(corr_page_t *p)
         return NGX_DECLINED;
     }
 
-    if (!corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), p->csrf)) {
+    if (!corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), p->csrf)
+        && !corr_csrf_of_session(p))
+    {
         corr_counters_add(p->worker, CORR_COUNT_CSRF_REFUSED, 1);
         return NGX_DECLINED;
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A page of nobody (another captcha) that was asked for by a form of
+ * somebody who is logged in: its token is the session's.
+ */
+
+static ngx_uint_t
+corr_csrf_of_session(corr_page_t *p)
+{
+    corr_str_t  session;
+
+    session = corr_session_token(p, corr_session_cookie(p));
+
+    return p->route->who == CORR_ANYONE
+           && session.len
+           && corr_secrets_equal(corr_fields_get(&p->fields, "csrf"),
+                                 corr_session_hash(p, CORR_KEY_FORM,
+                                                   session));
 }
