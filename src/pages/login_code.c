@@ -292,6 +292,7 @@ static ngx_int_t
 corr_login_mobile_typed(corr_page_t *p)
 {
     u_char             *whole;
+    uint64_t            number;
     corr_str_t          mobile, typed, digits;
     corr_login_code_t  *ctx = p->data;
 
@@ -303,6 +304,7 @@ corr_login_mobile_typed(corr_page_t *p)
         digits = corr_digits_clean(&p->alloc, typed);
 
         if (digits.len != CORR_MOBILE_HIDDEN
+            || corr_digits_number(digits, 999, &number) != CORR_OK
             || mobile.len != CORR_MOBILE_LEN)
         {
             corr_form_error(p, "mobile", CORR_MSG_MOBILE_INCOMPLETE, NULL);

@@ -169,6 +169,13 @@ corr_password_verified(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
+    if (corr_str_eq(corr_form_raw(p, "current_password"),
+                    corr_form_raw(p, "new_password")))
+    {
+        corr_form_error(p, "new_password", CORR_MSG_NEW_PASSWORD_SAME, NULL);
+        return corr_flow_again(p, 422);
+    }
+
     return corr_password_make_hash(p);
 }
 
