@@ -61,9 +61,11 @@ well('the start');
 
 $proxy->mode('byte');
 
-my $crowd = Portal::Crowd->new($b, $page, 10);
+# a few only: the proxy itself is slow at it
 
-is_deeply($crowd->wait(30), { 200 => 10 }, 'a byte at a time');
+my $crowd = Portal::Crowd->new($b, $page, 3);
+
+is_deeply($crowd->wait(30), { 200 => 3 }, 'a byte at a time');
 $proxy->mode('pass');
 
 # closed by the server while idle: nobody notices
