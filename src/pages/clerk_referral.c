@@ -86,7 +86,10 @@ corr_referral_find(corr_page_t *p)
 static ngx_int_t
 corr_referral_show(corr_page_t *p)
 {
-    corr_rows_t  *referral;
+    corr_rows_t          *referral;
+    const char          **name;
+    static const char    *flags[] = { "can_answer", "can_return",
+                                      "can_recall", NULL };
 
     referral = corr_db_rows(p, 1);
 
@@ -96,6 +99,10 @@ corr_referral_show(corr_page_t *p)
 
     corr_view_row(corr_view_object(p->view, "referral"), referral, 0);
     corr_view_rows(p->view, "files", corr_db_rows(p, 2));
+
+    for (name = flags; *name; name++) {
+        corr_view_value(p->view, *name, corr_rows_get(referral, 0, *name));
+    }
 
     corr_action_view(p, corr_referral_actions);
 

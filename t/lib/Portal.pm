@@ -639,7 +639,7 @@ sub import {
 END {
     my $code = $?;
 
-    for my $p (grep { $_ && !$_->{stopped} && $_->{owner} == $$ } @all) {
+    for my $p (grep { $_ && $_->{owner} == $$ } @all) {
         $p->DESTROY;
         $p->{owner} = 0;
     }
