@@ -45,11 +45,11 @@ static void corr_audit_json(corr_lines_t *out, corr_rows_t *lines,
 static corr_str_t corr_audit_moment(corr_value_t value, u_char *text);
 
 
-static const char  *corr_audit_actors[] = {
+static const char *const  corr_audit_actors[] = {
     "person", "staff", "system", "owner", "nobody", NULL
 };
 
-static const char  *corr_audit_names[] = {
+static const char *const  corr_audit_names[] = {
     "actor", "who", "action", "object", "object_id", "from", "to", NULL
 };
 
@@ -175,7 +175,7 @@ static corr_str_t
 corr_audit_details(corr_page_t *p)
 {
     corr_str_t     value;
-    const char   **name;
+    const char *const  *name;
     corr_lines_t   lines;
 
     corr_lines_init(&lines, p->pool);
@@ -236,7 +236,7 @@ corr_audit_filters(corr_page_t *p)
 {
     ngx_uint_t     any;
     corr_view_t   *row;
-    const char   **name;
+    const char *const  *name;
 
     any = 0;
 
@@ -266,7 +266,7 @@ static corr_str_t
 corr_audit_url(corr_page_t *p, const char *name, corr_str_t value)
 {
     corr_lines_t   lines;
-    const char   **filter;
+    const char *const  *filter;
 
     corr_lines_init(&lines, p->pool);
     corr_lines_add(&lines, CORR_STR("/audit"));
@@ -397,10 +397,10 @@ corr_audit_json(corr_lines_t *out, corr_rows_t *lines, unsigned row)
 {
     size_t         len;
     u_char         text[CORR_VALUE_TEXT];
-    const char   **name;
+    const char *const  *name;
     corr_value_t   value;
 
-    static const char  *texts[] = {
+    static const char *const  texts[] = {
         "actor", "actor_name", "for_name", "action", "object", "object_id",
         "address", "hash", NULL
     };
