@@ -260,7 +260,8 @@ BEGIN
        SET state = message_checked.state,
            provider = coalesce(p_provider, m.provider),
            provider_id = coalesce(p_provider_id, m.provider_id),
-           reason = coalesce(p_reason, m.reason),
+           reason = CASE WHEN p_outcome IN ('delivered', 'sent') THEN p_reason
+                         ELSE coalesce(p_reason, m.reason) END,
            secret = CASE WHEN message_checked.state IN ('queued', 'unknown')
                          THEN m.secret END,
            checks = CASE WHEN v_again THEN 0 ELSE m.checks END,

@@ -1,0 +1,279 @@
+#!/usr/bin/perl
+
+# The relay: every message goes out, once where that can be known, in order,
+# never too late; and what became of it is known.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Portal;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $p = Portal->new(workers => 2, level => 'debug');
+my $n = 0;
+
+
+# A message to a mobile of its own; returns its id.
+
+sub add {
+    my (%m) = @_;
+
+    return $p->value(q{
+        INSERT INTO messages (template, params, mobile, priority, expires_at)
+        VALUES (?, ?, ?, ?, now() + ?::interval) RETURNING id},
+        $m{template} // 'letter_sent',
+        $m{params} // '{"tracking_code": "12345674"}',
+        $m{mobile} // sprintf('0912%07d', ++$n), $m{priority} // 5,
+        $m{expires} // '1 day');
+}
+
+
+sub message_of {
+    my ($id) = @_;
+    my ($m) = $p->sql('SELECT * FROM messages WHERE id = ?', $id);
+    return $m;
+}
+
+
+# Waits for a state; hurries what the relay would wait for.
+
+sub reaches {
+    my ($id, $state, $what, %o) = @_;
+    my $until = time + ($o{seconds} // 15);
+
+    while (time < $until) {
+        my $m = message_of($id);
+
+        # a delivered one has been sent
+
+        if ($m->{state} eq $state
+            || $state eq 'sent' && $m->{state} eq 'delivered')
+        {
+            pass($what);
+            return $m;
+        }
+
+        $p->sql(q{UPDATE messages SET next_at = now() WHERE id = ?
+                   AND state = ANY (?) AND next_at > now()}, $id,
+                $o{hurry}) if $o{hurry};
+        sleep 0.1;
+    }
+
+    fail($what);
+    diag explain message_of($id);
+    return message_of($id);
+}
+
+
+sub attempts {
+    my ($id) = @_;
+
+    return map { "$_->{kind} $_->{outcome}" }
+           $p->sql('SELECT * FROM message_attempts WHERE message_id = ?
+                    ORDER BY id', $id);
+}
+
+
+sub arrived {
+    my ($id) = @_;
+    my $m = message_of($id);
+    return scalar grep { ($_->{localid} // '') eq $id } $p->messages($m->{mobile});
+}
+
+
+subtest 'sent and delivered' => sub {
+    my $id = add(mobile => '09351112233');
+    my $m = reaches($id, 'sent', 'sent');
+    my ($at) = $p->messages('09351112233');
+
+    is $m->{provider}, 'sms', 'by whom';
+    is $m->{provider_id}, $at->{id}, 'as what';
+    is $m->{text}, $at->{text}, 'the text is kept';
+    like $at->{text}, qr/12345674/, 'and holds the code';
+    is $m->{parts}, 1, 'parts';
+    is $p->value('SELECT cost FROM message_attempts WHERE message_id = ?',
+                 $id), 120, 'cost';
+    reaches($id, 'delivered', 'delivered', hurry => ['sent']);
+    is_deeply [ grep { !/status sent/ } attempts($id) ],
+              [ 'send sent', 'status delivered' ], 'each attempt is kept';
+};
+
+subtest 'not delivered' => sub {
+    $p->fault(service => 'sms', kind => 'undelivered',
+              mobile => '09351112244');
+    my $id = add(mobile => '09351112244');
+    reaches($id, 'failed', 'failed', hurry => ['sent']);
+    $p->no_faults;
+};
+
+subtest 'no answer: asked for before it is sent again' => sub {
+    for my $case ([ lose => 'taken by the provider' ],
+                  [ drop => 'never taken' ],
+                  [ garbage => 'an answer of no use' ],
+                  [ status => 'an error in front of the provider' ])
+    {
+        my ($kind, $what) = @$case;
+        my $mobile = sprintf '0936%07d', ++$n;
+
+        $p->fault(service => 'sms', kind => $kind, mobile => $mobile,
+                  times => 1, $kind eq 'status' ? (status => 502) : ());
+        my $id = add(mobile => $mobile);
+        reaches($id, 'unknown', "$what: unknown");
+        reaches($id, 'sent', "$what: then sent", hurry => ['unknown']);
+        is arrived($id), 1, "$what: once";
+        my @a = attempts($id);
+        is $a[0], 'send unknown', "$what: first";
+        is $a[1], $kind eq 'lose' ? 'status sent' : 'status unsent',
+           "$what: looked up";
+    }
+};
+
+subtest 'the state cannot be had either' => sub {
+    my $mobile = '09370000001';
+
+    $p->fault(service => 'sms', kind => 'lose', mobile => $mobile,
+              times => 1);
+    $p->fault(service => 'sms_status', kind => 'drop');
+    my $id = add(mobile => $mobile);
+    my $m = reaches($id, 'unknown', 'unknown');
+    my $checked = time + 15;
+
+    while (time < $checked && message_of($id)->{checks} < 2) {
+        $p->sql('UPDATE messages SET next_at = now() WHERE id = ?', $id);
+        sleep 0.2;
+    }
+
+    is message_of($id)->{state}, 'unknown', 'stays unknown';
+    is message_of($id)->{tries}, 1, 'is not sent meanwhile';
+    $p->no_faults;
+    reaches($id, 'sent', 'then it can', hurry => ['unknown']);
+    is arrived($id), 1, 'once';
+};
+
+subtest 'refused' => sub {
+    $p->fault(service => 'sms', kind => 'no', mobile => '09351112255');
+    my $id = add(mobile => '09351112255');
+    my $m = reaches($id, 'failed', 'failed for good');
+    is $m->{reason}, 'receptor', 'why';
+    is $m->{tries}, 1, 'after one try';
+
+    # 418, the credit: no fault of the message
+
+    $p->no_faults;
+};
+
+subtest 'what cannot be sent holds up nobody' => sub {
+    my $mobile = '09351112266';
+    my @bad = (add(mobile => $mobile, template => 'no_such_template'),
+               add(mobile => $mobile, params => '[1]'));
+    my $good = add(mobile => $mobile);
+
+    reaches($good, 'sent', 'the next one goes', hurry => ['queued']);
+    is message_of($_)->{state}, 'failed', 'the bad one failed' for @bad;
+    is message_of($bad[0])->{reason}, 'template', 'why';
+    is message_of($bad[1])->{reason}, 'params', 'why';
+};
+
+subtest 'too old' => sub {
+    my $before = $p->messages('09351112277');
+    my $id = add(mobile => '09351112277', expires => '-1 second');
+
+    reaches($id, 'expired', 'expires', seconds => 25);
+    is scalar($p->messages('09351112277')), 0, 'is never sent';
+};
+
+subtest 'in order' => sub {
+    my $mobile = '09351112288';
+    my @ids;
+
+    $p->db->begin_work;
+    push @ids, add(mobile => $mobile,
+                   params => qq({"tracking_code": "$_"})) for 1001 .. 1012;
+    $p->db->commit;
+
+    reaches($ids[-1], 'sent', 'the last one', seconds => 40);
+    is_deeply [ map { $_->{text} =~ /(10\d\d)/ } reverse
+                $p->messages($mobile) ], [ 1001 .. 1012 ], 'as registered';
+};
+
+subtest 'one-time codes' => sub {
+    my $b = $p->browser;
+    my $who = $b->signup;
+    my ($at) = grep { $_->{text} =~ /#\d+\s*$/ }
+               $p->messages($who->{mobile});
+    my ($code) = $at->{text} =~ /#(\d+)\s*$/;
+    my ($m) = $p->sql(q{SELECT * FROM messages WHERE mobile = ?
+                         AND template = 'code' ORDER BY id LIMIT 1},
+                      $who->{mobile});
+
+    like $m->{text}, qr/#\*{6}\s*$/, 'kept without the code';
+    unlike $m->{text}, qr/\Q$code\E/, 'really';
+    is $m->{secret}, undef, 'and its secret is erased';
+    $p->secret($code);
+};
+
+subtest 'a code that cannot be sent in time expires' => sub {
+    my $mobile = '09351112300';
+
+    $p->fault(service => 'sms', kind => 'status', status => 429,
+              mobile => $mobile);
+    my $id = add(mobile => $mobile, priority => 0, expires => '4 seconds');
+    reaches($id, 'expired', 'expires', seconds => 30);
+    $p->no_faults;
+    is arrived($id), 0, 'and is not sent';
+};
+
+subtest 'a provider that is busy is asked again' => sub {
+    $p->fault(service => 'sms', kind => 'status', status => 429, times => 2,
+              mobile => '09351112299');
+    my $id = add(mobile => '09351112299');
+    reaches($id, 'sent', 'sent');
+    is message_of($id)->{tries}, 1, 'within one try';
+    is arrived($id), 1, 'once';
+};
+
+subtest 'a worker is killed with messages under way' => sub {
+    $p->allow(qr/worker process \d+ exited on signal 9/);
+    $p->fault(service => 'sms', kind => 'delay', seconds => 3, times => 4);
+    my @ids = map { add() } 1 .. 4;
+
+    for (1 .. 100) {
+        last if $p->value(q{SELECT count(*) FROM messages
+            WHERE id = ANY (?) AND state = 'sending'}, \@ids) == 4;
+        sleep 0.05;
+    }
+
+    kill KILL => $p->workers;
+    $p->no_faults;
+
+    $p->sql(q{UPDATE messages SET lease_until = now()
+               WHERE id = ANY (?) AND state = 'sending'}, \@ids);
+
+    for my $id (@ids) {
+        reaches($id, 'sent', 'sent after all', hurry => ['unknown'],
+                seconds => 30);
+        is arrived($id), 1, 'once';
+    }
+};
+
+subtest 'a reload and a stop leave nothing half done' => sub {
+    $p->fault(service => 'sms', kind => 'delay', seconds => 1, times => 20);
+    my @ids = map { add() } 1 .. 20;
+
+    sleep 1.3;
+    $p->reload;
+    reaches($_, 'sent', 'sent') for @ids;
+    is arrived($_), 1, 'once' for @ids;
+    is_deeply [ $p->sql(q{SELECT id FROM message_attempts
+                           WHERE message_id = ANY (?) AND outcome <> 'sent'
+                             AND kind = 'send'}, \@ids) ], [],
+              'without an unknown one';
+    $p->no_faults;
+};
+
+$p->done;
