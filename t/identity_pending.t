@@ -1,0 +1,126 @@
+#!/usr/bin/perl
+
+# Identity when gateways do not answer: nobody is refused, the step stays
+# open, is asked again in the background, and an SMS tells.  And the sealer.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Portal;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $p = Portal->new(start => 0);
+
+# the file stands in the test's own directory
+
+$p->configure(replace => [
+    [ qr/^(    correspondence_key_file .*;)/m, sub {
+        "$1\n    correspondence_seal_interval 300ms;\n"
+        . "    correspondence_audit_head $p->{dir}/store/head;" } ] ]);
+$p->start_nginx;
+
+
+sub until_true {
+    my ($seconds, $what) = @_;
+    my $end = time + $seconds;
+
+    while (time < $end) {
+        return 1 if $what->();
+        sleep 0.1;
+    }
+
+    return 0;
+}
+
+
+sub person_of {
+    my ($who) = @_;
+    my ($row) = $p->sql(q{SELECT * FROM persons WHERE national_code = ?
+                           AND status = 'active'}, $who->{national_code});
+    return $row;
+}
+
+
+for my $case ([ mobile => 'shahkar', 2 ], [ registry => 'registry', 3 ]) {
+    my ($step, $service, $level) = @$case;
+
+    subtest "$service does not answer" => sub {
+        my $b = $p->browser;
+        my $who = $b->signup;
+
+        if ($step eq 'registry') {
+            $b->post('/desk/identity/mobile', {});
+        }
+
+        $p->fault(service => $service, kind => 'status', status => 500);
+        $b->post("/desk/identity/$step", {});
+        is person_of($who)->{"${step}_step"}, 'pending', 'pending';
+
+        my $id = person_of($who)->{id};
+        is $p->value(q{SELECT count(*) FROM identity_tasks
+                        WHERE person_id = ?}, $id), 1, 'a task waits';
+
+        # asked again while it still fails: nothing changes
+
+        my $before = () = $p->requests($service);
+        $p->sql('UPDATE identity_tasks SET next_at = now()');
+        ok until_true(15, sub { $p->requests($service) > $before }),
+           'asked again';
+        sleep 0.5;
+        is person_of($who)->{"${step}_step"}, 'pending', 'still pending';
+
+        $p->no_faults;
+        ok until_true(30, sub {
+            $p->sql(q{UPDATE identity_tasks SET next_at = now()
+                       WHERE next_at > now() + interval '10 seconds'});
+            person_of($who)->{"${step}_step"} eq 'yes';
+        }), 'through by itself' or diag explain person_of($who);
+        is person_of($who)->{level}, $level, 'the level';
+        ok $p->message($who->{mobile}, qr/احراز هویت/), 'an SMS tells';
+        is $p->value(q{SELECT count(*) FROM identity_tasks
+                        WHERE person_id = ?}, $id), 0, 'no task is left';
+
+        my @v = map { $_->{verdict} } $p->sql(q{SELECT verdict
+            FROM identity_evidence WHERE person_id = ? AND step = ?
+            ORDER BY id}, $id, $step);
+        is $v[0], 'unknown', 'the evidence has the unknown';
+        is $v[-1], 'yes', 'and the yes';
+    };
+}
+
+subtest 'a no' => sub {
+    my $b = $p->browser;
+    my $who = $b->signup;
+
+    $p->fault(service => 'shahkar', kind => 'no',
+              national_code => $who->{national_code});
+    $b->post('/desk/identity/mobile', {});
+    is person_of($who)->{mobile_step}, 'no', 'is a no';
+    is person_of($who)->{mobile_reason}, 'mismatch', 'and why';
+    $p->no_faults;
+};
+
+subtest 'the audit is sealed, its head published' => sub {
+    ok until_true(15, sub {
+        $p->value('SELECT count(*) FROM audit_pending') == 0
+    }), 'nothing is left unchained';
+
+    my ($head) = $p->sql(q{SELECT seq, encode(hash, 'hex') AS hash
+                            FROM audit_chain ORDER BY seq DESC LIMIT 1});
+    ok $head->{seq} > 5, 'lines in the chain';
+    ok until_true(10, sub {
+        Instance::slurp("$p->{dir}/store/head")
+            =~ /^$head->{seq} $head->{hash} \d+\n\z/
+    }), 'the file has the head';
+    like $p->log, qr/audit sealed up to \d+, head [0-9a-f]{64}/,
+         'the log has one';
+    my ($v) = $p->sql('SELECT * FROM audit_verify(NULL, NULL)');
+    ok $v->{ok}, 'the chain holds';
+};
+
+$p->done;
