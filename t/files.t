@@ -1,0 +1,176 @@
+#!/usr/bin/perl
+
+# Stored files: whose they are, how they are sent, who read them.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Digest::SHA qw(sha256_hex);
+use Portal;
+
+my $p = Portal->new;
+my $png = Portal::Browser::tiny_png('one');
+
+
+# The smallest whole PDF, with its table of offsets.
+
+sub pdf {
+    my @objects = ('<</Type/Catalog/Pages 2 0 R>>',
+                   '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+                   '<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>');
+    my $pdf = "%PDF-1.4\n";
+    my @at;
+
+    for my $i (0 .. $#objects) {
+        push @at, length $pdf;
+        $pdf .= ($i + 1) . " 0 obj\n$objects[$i]\nendobj\n";
+    }
+
+    my $xref = length $pdf;
+
+    $pdf .= "xref\n0 4\n0000000000 65535 f \n";
+    $pdf .= sprintf "%010d 00000 n \n", $_ for @at;
+    return $pdf . "trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n$xref\n"
+                . "%%EOF\n";
+}
+
+
+sub citizen {
+    my $b = $p->browser;
+    my $who = $b->signup;
+
+    $p->db->do(q{UPDATE persons SET mobile_step = 'yes',
+                 registry_step = 'yes', first_name = 'زهرا',
+                 last_name = 'کریمی', father_name = 'علی'
+                 WHERE national_code = ?}, undef, $who->{national_code});
+    return $b;
+}
+
+my $pdf = pdf();
+my ($b, $other) = (citizen(), citizen());
+my $code = $b->send_letter(
+    files => [ [ 'نامهٔ "من".png', $png, 'image/png' ],
+               [ 'مدرک.pdf', $pdf, 'application/octet-stream' ] ]);
+my %id = map { $_->{media_type} => $_->{id} } $p->sql(
+    'SELECT f.id, f.media_type FROM files AS f JOIN letters AS l
+         ON l.id = f.letter_id WHERE l.tracking_code = ?', $code);
+
+is(join(' ', sort keys %id), 'application/pdf image/png',
+   'types by content, not by what the browser said');
+
+sub reads { $p->value(q{SELECT count(*) FROM audit WHERE action = 'file_read'
+                        AND object_id = ?}, $_[0]) }
+
+
+# A picture.
+
+my $path = "/desk/files/$id{'image/png'}";
+
+$b->get("/desk/letters/$code");
+ok($b->dom->at(qq(a[href="$path"])), 'the letter leads to it');
+is($b->get($path)->status, 200, 'the picture');
+is($b->body, $png, 'byte by byte');
+is($b->header('Content-Type'), 'image/png', 'its type');
+is($b->header('X-Content-Type-Options'), 'nosniff', 'not sniffed');
+like($b->header('Content-Security-Policy'), qr/default-src 'none'.*sandbox/,
+     'a policy of its own');
+unlike($b->header('Content-Security-Policy'), qr/script-src/, 'no scripts');
+like($b->header('Content-Disposition'), qr/^inline;/, 'shown, not saved');
+like($b->header('Content-Disposition'), qr/filename\*=UTF-8''%D9%86/,
+     'with its name');
+unlike($b->header('Content-Disposition'), qr/filename\*=[^;]*"/,
+       'whose quotes do not break out');
+like($b->header('Cache-Control'), qr/no-store/, 'nobody keeps it');
+is(reads($id{'image/png'}), 1, 'the reading is in the audit');
+
+$b->get($path, { Range => 'bytes=8-15' });
+is($b->status, 206, 'a piece');
+is($b->body, substr($png, 8, 8), 'the right one');
+is(reads($id{'image/png'}), 1, 'is no reading of its own');
+$b->get($path, { Range => 'bytes=0-7' });
+is($b->status, 206, 'the first piece');
+is(reads($id{'image/png'}), 2, 'is');
+
+
+# A PDF.
+
+$path = "/desk/files/$id{'application/pdf'}";
+is($b->get($path)->status, 200, 'the PDF');
+is($b->body, $pdf, 'byte by byte');
+is($b->header('Content-Type'), 'application/pdf', 'its type');
+like($b->header('Content-Disposition'), qr/^inline;/, 'for the viewer');
+unlike($b->header('Content-Security-Policy'), qr/sandbox/,
+       'which a sandbox would stop');
+
+
+# What lies in the store.
+
+my $hash = sha256_hex($pdf);
+my $file = "$p->{dir}/store/" . substr($hash, 0, 2) . '/'
+           . substr($hash, 2, 2) . "/$hash";
+
+ok(-f $file, 'lies by its content');
+
+# the same content again is one file, and two rows
+
+$other->send_letter(files => [ [ 'x.pdf', $pdf, 'application/pdf' ] ]);
+is($p->value('SELECT count(*) FROM files WHERE sha256 = decode(?, \'hex\')',
+             $hash), 2, 'two rows');
+
+
+# Others.
+
+my $nobody = $p->browser;
+
+is($other->get($path)->status, 404, 'not somebody else\'s');
+is(reads($id{'application/pdf'}), 1, 'and no reading');
+is($nobody->get($path)->status, 303, 'nobody: log in');
+is($b->get('/desk/files/' . '0' x 8 . '-0000-0000-0000-' . '0' x 12)->status,
+   404, 'no such file');
+is($b->get("/desk/files/$_")->status, 404, "not an id: $_")
+    for 'x', '..%2f..%2fetc%2fpasswd', '1', "$id{'image/png'}'";
+
+# what is not for the citizen
+
+$p->db->do(q{UPDATE files SET visibility = 'internal' WHERE id = ?}, undef,
+           $id{'image/png'});
+is($b->get("/desk/files/$id{'image/png'}")->status, 404, 'internal files');
+is($b->get("/files/$id{'image/png'}")->status, 404, 'nor by another way');
+
+
+# Clerks.
+
+my $clerk = $p->browser;
+
+$clerk->clerk_login('clerk');
+is($clerk->get("/clerk/files/$id{'image/png'}")->status, 200, 'a clerk');
+is($clerk->body, $png, 'reads it');
+like($clerk->header('Content-Security-Policy'), qr/frame-ancestors 'self'/,
+     'in a frame of our own');
+is($p->value(q{SELECT count(*) FROM audit WHERE action = 'file_read'
+               AND actor = 'staff' AND object_id = ?}, $id{'image/png'}), 1,
+   'the reading is in the audit');
+
+my $expert = $p->browser;
+
+$expert->clerk_login('expert');
+is($expert->get("/clerk/files/$id{'image/png'}")->status, 404,
+   'an expert: what was not referred to the unit');
+is($b->get("/clerk/files/$id{'image/png'}")->status, 303,
+   'a citizen is nobody there');
+is($clerk->get("/desk/files/$id{'application/pdf'}")->status, 303,
+   'nor a clerk here');
+
+
+# A file that is gone from the disk is said, not sent empty.
+
+unlink $file or die;
+$p->allow(qr/stored file "[^"]+" cannot be opened/,
+          qr/open\(\) "[^"]+" failed/);
+is($b->get($path)->status, 500, 'a file that is gone');
+
+$p->done;

@@ -1,0 +1,218 @@
+#!/usr/bin/perl
+
+# Corrections and follow-ups: what a citizen adds to a letter.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Portal;
+
+my $p = Portal->new;
+
+sub png { [ $_[1] // 'a.png', Portal::Browser::tiny_png($_[0]),
+            'image/png' ] }
+
+
+sub citizen {
+    my $b = $p->browser;
+    my $who = $b->signup;
+
+    $p->db->do(q{UPDATE persons SET mobile_step = 'yes',
+                 registry_step = 'yes', first_name = 'زهرا',
+                 last_name = 'کریمی', father_name = 'علی'
+                 WHERE national_code = ?}, undef, $who->{national_code});
+    return $b;
+}
+
+
+# A clerk's act, by the functions that the clerk's pages call.
+
+sub clerk {
+    my ($call, @values) = @_;
+    my $db = $p->db;
+
+    $p->staff('clerk');
+    $db->begin_work;
+    $db->selectrow_array(q{SELECT guard_staff(id, epoch, '', '127.0.0.1')
+                           FROM staff WHERE username = 'clerk'});
+    $db->selectrow_array("SELECT $call", undef, @values);
+    $db->commit;
+}
+
+sub state {
+    return $p->value('SELECT status FROM letters WHERE tracking_code = ?',
+                     $_[0]);
+}
+
+sub key { 'k' . join '', map { int rand 10 } 1 .. 30 }
+
+my ($b, $other) = (citizen(), citizen());
+my $code = $b->send_letter(files => [ png(1, 'یک.png'), png(2, 'دو.png') ]);
+my @files = map { $_->{id} } $p->sql(
+    'SELECT f.id FROM files AS f JOIN letters AS l ON l.id = f.letter_id
+      WHERE l.tracking_code = ? ORDER BY f.position', $code);
+my $path = "/desk/letters/$code";
+
+
+# A correction nobody asked for.
+
+$b->get($path);
+$b->post("$path/corrections", { submission_key => key(),
+                                file_id => $files[0], file => [ png(3) ] });
+is($b->status, 409, 'nothing was asked');
+
+
+# Of one file.
+
+clerk('letter_ask_correction(?, ?, ?, ?)', key(), $code, 'عکس خوانا نیست',
+      $files[0]);
+is(state($code), 'correction', 'a correction is asked');
+$b->get($path)->expect(200, 'the letter');
+like($b->text, qr/عکس خوانا نیست/, 'what is wrong');
+like($b->text, qr/به‌جای یک\.png/, 'with which file');
+like($b->text, qr/نیازمند اصلاح/, 'the status');
+
+$b->submit({ file_id => $files[0] }, 'form[action$="/corrections"]');
+is($b->status, 422, 'without a file');
+ok($b->error('file'), 'at its field');
+$b->get($path);
+$b->submit({ file => [ [ 'a.png', 'no picture', 'image/png' ] ] },
+           'form[action$="/corrections"]');
+is($b->status, 422, 'with a bad one');
+$b->get($path);
+$b->submit({ file => [ png(4), png(5) ] }, 'form[action$="/corrections"]');
+is($b->status, 422, 'with two');
+$b->get($path);
+$b->submit({ file => [ png(6) ], file_id => $files[1] },
+           'form[action$="/corrections"]');
+is($b->status, 422, 'of a file that was not asked for');
+$b->submit({ file => [ png(6) ], file_id => 'x' },
+           'form[action$="/corrections"]');
+is($b->status, 422, 'of no file');
+is(state($code), 'correction', 'nothing was taken');
+
+my $key = key();
+
+$other->get('/desk');
+$other->post("$path/corrections", { submission_key => $key, file => [ png() ],
+                                    file_id => $files[0] });
+is($other->status, 404, 'by somebody else');
+
+$b->get($path);
+
+my %form = (submission_key => $key, file_id => $files[0],
+            file => [ png(7, 'تازه.png') ]);
+
+$b->post("$path/corrections", { %form });
+is($b->status, 303, 'corrected');
+like($b->path, qr/flash=correction_sent/, 'and said so');
+$b->follow;
+like($b->text, qr/تازه\.png/, 'the new file is shown');
+like($b->flash, qr/فایل اصلاح‌شده رسید/, 'with thanks');
+isnt(state($code), 'correction', 'the letter goes on');
+is($p->value('SELECT count(*) FROM files WHERE id = ? AND replaced_by IS NOT
+              NULL', $files[0]), 1, 'the old one is replaced');
+$b->post("$path/corrections", { %form });
+is($b->status, 303, 'once more is the same');
+is($p->value('SELECT count(*) FROM files AS f JOIN letters AS l
+              ON l.id = f.letter_id WHERE l.tracking_code = ?', $code), 3,
+   'and no other file');
+
+
+# Of any: the citizen says which.
+
+clerk('letter_ask_correction(?, ?, ?, ?)', key(), $code, 'یکی تار است',
+      undef);
+$b->get($path);
+is($b->dom->find('input[name="file_id"][type="radio"]')->size, 2,
+   'which of the two');
+$b->submit({ file => [ png(8) ] }, 'form[action$="/corrections"]');
+is($b->status, 422, 'none chosen');
+ok($b->error('file_id'), 'at its field');
+$b->get($path);
+$b->submit({ file => [ png(8) ], file_id => $files[1] },
+           'form[action$="/corrections"]');
+is($b->status, 303, 'one chosen');
+
+
+# Follow-ups.
+
+$b->get($path);
+ok(!$b->dom->at('form[action$="/followups"]'), 'not before an answer');
+$b->post("$path/followups", { submission_key => key(), body => 'پیرو' });
+is($b->status, 409, 'nor taken');
+
+my ($book) = $p->value('SELECT code FROM books ORDER BY id LIMIT 1');
+
+clerk('letter_register(?, ?, ?)', key(), $code, $book);
+clerk('letter_reply(?, ?, ?, true, NULL, ?)', key(), $code, 'پاسخ نهایی',
+      '[]');
+is(state($code), 'answered', 'answered');
+
+$b->get($path);
+like($b->text, qr/پاسخ نهایی/, 'the answer');
+$b->submit({ body => ' ', file => [ png(9, 'پیوست.png'),
+                                    png(10, 'دیگر.png') ] },
+           'form[action$="/followups"]');
+is($b->status, 422, 'without a text');
+ok($b->error('body'), 'at its field');
+is($b->dom->find('[name="kept_file"]')->size, 2, 'its files stay');
+
+my @kept = map { $_->attr('value') }
+           $b->dom->find('[name="kept_file"]')->each;
+
+$b->submit({ body => 'متن پیرو', kept_file => $kept[1] },
+           'form[action$="/followups"]');
+is($b->status, 303, 'then taken');
+is($p->value(q{SELECT string_agg(name, ' ') FROM files
+               WHERE purpose = 'followup'}), 'دیگر.png',
+   'with the file whose tick is there');
+is(state($code), 'secretariat', 'the letter needs an answer again');
+$b->follow;
+like($b->text, qr/متن پیرو.*دیگر\.png/s, 'both are in the thread');
+
+# a kept file is one person's
+
+clerk('letter_reply(?, ?, ?, true, NULL, ?)', key(), $code, 'باز پاسخ',
+      '[]');
+my $hers = $other->send_letter(files => [ png(11) ]);
+
+clerk('letter_register(?, ?, ?)', key(), $hers, $book);
+clerk('letter_reply(?, ?, ?, true, NULL, ?)', key(), $hers, 'پاسخ', '[]');
+$other->get("/desk/letters/$hers");
+$other->post("/desk/letters/$hers/followups", {
+    submission_key => key(), body => 'پیرو', kept_file => $kept[0] });
+is($other->status, 303, 'a follow-up');
+is($p->value(q{SELECT count(*) FROM files AS f JOIN letters AS l
+               ON l.id = f.letter_id WHERE f.purpose = 'followup'
+               AND l.tracking_code = ?}, $hers), 0,
+   'without the file that somebody else kept');
+
+# twice
+
+$key = key();
+$b->get($path);
+$b->post("$path/followups", { submission_key => $key, body => 'یک بار' })
+    for 1 .. 2;
+is($b->status, 303, 'twice');
+is($p->value(q{SELECT count(*) FROM events WHERE body = 'یک بار'}), 1,
+   'is once');
+
+# JSON, and others
+
+is($other->post("$path/followups", { submission_key => key(), body => 'x' })
+         ->status, 404, 'by somebody else');
+$b->get($path);
+$b->post("$path/followups", { submission_key => key(), body => '' },
+         { Accept => 'application/json' });
+is($b->status, 422, 'JSON');
+ok($b->tx->res->json->{form}{body}{error}, 'JSON: the error');
+$b->post("$path/followups", { csrf => 'x', submission_key => key(),
+                              body => 'y' });
+is($b->status, 403, 'without the token');
+
+$p->done;
