@@ -1,5 +1,5 @@
 /*
- * The inbox (کارتابل): tabs with their counts, filters, search, pages.
+ * The inbox: tabs with their counts, filters, search, pages.
  *
  * What was searched is posted and kept in Redis under an opaque id, so that
  * no national code stands in an address or a log.
@@ -54,9 +54,11 @@ static const corr_rule_t  corr_search_rules[] = {
 
 static const char  corr_tabs[] = "new mine unit referred late undelivered";
 
-static const char  *corr_filters[] = { "status", "unit", "from", "to", NULL };
+static const char *const  corr_filters[] = {
+    "status", "unit", "from", "to", NULL
+};
 
-static const char  *corr_statuses[] = {
+static const char *const  corr_statuses[] = {
     "registered", "secretariat", "review", "correction", "answered", NULL
 };
 
@@ -239,11 +241,11 @@ corr_inbox_show(corr_page_t *p)
 static void
 corr_inbox_filters(corr_page_t *p, corr_rows_t *units)
 {
-    int64_t        unit;
-    unsigned       i;
-    corr_str_t     status;
-    corr_view_t   *row;
-    const char   **name;
+    int64_t             unit;
+    unsigned            i;
+    corr_str_t          status;
+    corr_view_t        *row;
+    const char *const  *name;
 
     status = corr_query(p, "status");
     unit = corr_query_int(p, "unit", 0);
@@ -289,8 +291,8 @@ corr_inbox_url(corr_page_t *p, corr_inbox_t *ctx)
 static corr_str_t
 corr_inbox_args(corr_page_t *p, const corr_fields_t *fields)
 {
-    corr_str_t    args, value;
-    const char  **name;
+    corr_str_t          args, value;
+    const char *const  *name;
 
     args = CORR_STR("");
 

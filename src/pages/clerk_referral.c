@@ -38,6 +38,11 @@ static const corr_rule_t  corr_referral_recall_rules[] = {
 };
 
 
+static const char *const  corr_referral_flags[] = {
+    "can_answer", "can_return", "can_recall", NULL
+};
+
+
 static const corr_action_t  corr_referral_actions[] = {
     { "answer", "answer", "referral_answered", corr_referral_answer_rules,
       corr_referral_answer },
@@ -86,10 +91,8 @@ corr_referral_find(corr_page_t *p)
 static ngx_int_t
 corr_referral_show(corr_page_t *p)
 {
-    corr_rows_t          *referral;
-    const char          **name;
-    static const char    *flags[] = { "can_answer", "can_return",
-                                      "can_recall", NULL };
+    corr_rows_t        *referral;
+    const char *const  *name;
 
     referral = corr_db_rows(p, 1);
 
@@ -100,7 +103,7 @@ corr_referral_show(corr_page_t *p)
     corr_view_row(corr_view_object(p->view, "referral"), referral, 0);
     corr_view_rows(p->view, "files", corr_db_rows(p, 2));
 
-    for (name = flags; *name; name++) {
+    for (name = corr_referral_flags; *name; name++) {
         corr_view_value(p->view, *name, corr_rows_get(referral, 0, *name));
     }
 
