@@ -370,6 +370,7 @@ my @letters = (
     [ '2026-09-02 00:10', '09-02',    '09-02',    '2026-09-05' ],     # the day after
 );
 my $n = 0;
+my $true = Mojo::JSON->true;
 
 for my $l (@letters) {
     my ($answered, $closed) = map { $_ && "2026-$_ 12:00+03:30" }
@@ -407,6 +408,7 @@ is_deeply($s->{totals}, {
     received => 6, answered => 4, closed => 3, open => 3, overdue => 1,
     in_time => 3, late => 1, first_answer_days => 1.5,
     first_answer_days_90 => 2.7, close_days => 2, close_days_90 => 3.6,
+    has_answers => $true, has_closed => $true,
 }, 'the totals') or diag explain $s->{totals};
 is($s->{from_day} . ' ' . $s->{to_day}, '2026-08-23 2026-09-01', 'the range');
 is(join(' ', map { "$_->{received}/$_->{answered}" } @{ $s->{per_day} }),

@@ -300,7 +300,7 @@ SELECT a.id AS line_id, c.seq, a.at, a.actor,
             WHEN 'person' THEN p.first_name || ' ' || p.last_name
             END AS actor_name,
        f.name AS for_name, a.action, a.object, a.object_id, a.address,
-       a.details::text AS details, encode(c.hash, 'hex') AS hash
+       nullif(a.details::text, '{}') AS details, encode(c.hash, 'hex') AS hash
   FROM audit AS a
   LEFT JOIN audit_chain AS c ON c.audit_id = a.id
   LEFT JOIN staff AS s ON a.actor = 'staff' AND s.id = a.actor_id

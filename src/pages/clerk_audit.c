@@ -430,7 +430,8 @@ corr_audit_json(corr_lines_t *out, corr_rows_t *lines, unsigned row)
     }
 
     corr_lines_add(out, CORR_STR(",\"details\":"));
-    corr_lines_add(out, corr_rows_text(lines, row, "details"));
+    value = corr_rows_get(lines, row, "details");
+    corr_lines_add(out, value.kind == CORR_TEXT ? value.s : CORR_STR("{}"));
     corr_lines_add(out, CORR_STR("}\n"));
 }
 

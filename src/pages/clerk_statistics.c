@@ -37,6 +37,7 @@ static ngx_int_t corr_statistics_begin(corr_page_t *p);
 static void corr_statistics_range(corr_page_t *p, corr_statistics_t *ctx);
 static ngx_int_t corr_statistics_find(corr_page_t *p);
 static ngx_int_t corr_statistics_show(corr_page_t *p);
+static void corr_statistics_totals(corr_page_t *p, corr_rows_t *rows);
 static void corr_statistics_plot(corr_page_t *p, corr_rows_t *days);
 static int64_t corr_statistics_sum(corr_rows_t *days, ngx_uint_t first,
     ngx_uint_t n, const char *column);
@@ -227,8 +228,7 @@ corr_statistics_show(corr_page_t *p)
 
     days = corr_db_rows(p, CORR_STATISTICS_BY_DAY);
 
-    corr_view_row(corr_view_object(p->view, "totals"),
-                  corr_db_rows(p, CORR_STATISTICS_TOTALS), 0);
+    corr_statistics_totals(p, corr_db_rows(p, CORR_STATISTICS_TOTALS));
     corr_view_date(p->view, "from_day", ctx->from);
     corr_view_date(p->view, "to_day", ctx->to);
     corr_view_rows(p->view, "per_day", days);
@@ -239,6 +239,24 @@ corr_statistics_show(corr_page_t *p)
     corr_form_view(p, corr_statistics_rules);
 
     return corr_reply_page(p, CORR_TPL_CLERK_STATISTICS);
+}
+
+
+/* A median of 0 days is a number as well, which a section cannot tell. */
+
+static void
+corr_statistics_totals(corr_page_t *p, corr_rows_t *rows)
+{
+    corr_view_t  *totals;
+
+    totals = corr_view_object(p->view, "totals");
+
+    corr_view_row(totals, rows, 0);
+    corr_view_flag(totals, "has_answers",
+                   corr_rows_get(rows, 0, "first_answer_days").kind
+                   == CORR_FLOAT);
+    corr_view_flag(totals, "has_closed",
+                   corr_rows_get(rows, 0, "close_days").kind == CORR_FLOAT);
 }
 
 
