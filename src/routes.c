@@ -101,11 +101,13 @@ const corr_route_t  corr_citizen_routes[] = {
 
     corr_get("/desk", CORR_PERSON, corr_desk_steps),
     corr_get("/desk/letters", CORR_PERSON, corr_letters_steps),
-    corr_post("/desk/letters", CORR_PERSON|CORR_LEVEL3|CORR_FILES,
+    corr_post("/desk/letters",
+              CORR_PERSON|CORR_LEVEL3|CORR_FILES|CORR_LEAVES,
               corr_letter_submit_steps, corr_letter_again_steps),
     corr_get("/desk/letters/new", CORR_PERSON|CORR_LEVEL3,
              corr_letter_new_steps),
-    corr_post("/desk/letters/check", CORR_PERSON|CORR_LEVEL3|CORR_FILES,
+    corr_post("/desk/letters/check",
+              CORR_PERSON|CORR_LEVEL3|CORR_FILES|CORR_LEAVES,
               corr_draft_check_steps, corr_letter_again_steps),
     corr_get("/desk/letters/drafts/{id}", CORR_PERSON|CORR_LEVEL3,
              corr_draft_steps),
@@ -153,6 +155,8 @@ const corr_route_t  corr_clerk_routes[] = {
     /* one letter; SQL decides again who may do what with it */
 
     corr_get("/letters/{code}", CORR_STAFF, corr_clerk_letter_steps),
+    corr_get("/letters/{code}/changed", CORR_STAFF,
+             corr_clerk_letter_changed_steps),
     corr_post("/letters/{code}/take", CORR_WORKER,
               corr_clerk_letter_action_steps,
               corr_clerk_letter_steps),

@@ -192,6 +192,12 @@ is($clerk->post(at($code) . '/reply', { submission_key => key(),
 like(summary($clerk), qr/۸۰۰۰|۸٬۰۰۰/, 'says how many there may be');
 $p->browser->clerk_login('manager')->post(at($code) . '/note', {
     submission_key => key(), note_body => 'از سوی مدیر' });
+is($clerk->json(at($code) . "/changed?version=$old")->{changed}, 1,
+   'a page that stays open can ask');
+is($clerk->json(at($code) . '/changed?version=' . row($code)->{version})
+         ->{changed}, 0, 'nothing since');
+is($expert->get(at($code) . "/changed?version=$old")->status, 404,
+   'but who does not see the letter');
 refused($clerk->post(at($code) . '/reply', { submission_key => key(),
         version => $old, body => 'متنی که می‌ماند', final => 1,
         file => [[ 'a.png', Portal::Browser::tiny_png('kept'),

@@ -322,6 +322,28 @@ function upload(form) {
 }
 
 
+/*
+ * A letter that stayed open: has anything arrived since?  Asked when the
+ * clerk comes back to the page, not by the clock: that would keep the
+ * session alive.
+ */
+
+function changed(notice) {
+  let last = Date.now();
+  const ask = async () => {
+    if (doc.hidden || !notice.hidden || Date.now() - last < 15000) return;
+    last = Date.now();
+    try {
+      const answer = await fetch(notice.dataset.changed,
+                                 { headers: { Accept: "application/json" } });
+      if (answer.ok && (await answer.json()).changed) notice.hidden = false;
+    } catch { /* the next time */ }
+  };
+  addEventListener("focus", ask);
+  doc.addEventListener("visibilitychange", ask);
+}
+
+
 function start(root) {
   const each = (selector, fn) => root.querySelectorAll(selector).forEach(fn);
   each("form[method=post]", guard);
@@ -331,6 +353,7 @@ function start(root) {
   each("[data-captcha]", captcha);
   each("[data-files]", files);
   each("[data-upload]", upload);
+  each("[data-changed]", changed);
   each("[data-print]", (b) => b.addEventListener("click", () => print()));
   errors(root);
 }

@@ -46,6 +46,8 @@ static ngx_uint_t corr_clerk_letter_unit_typed(corr_page_t *p, int64_t id);
 static ngx_uint_t corr_clerk_letter_inserts(corr_page_t *p);
 static void corr_clerk_letter_insert(corr_page_t *p, corr_rows_t *filled);
 static void corr_clerk_letter_sms(corr_page_t *p);
+static ngx_int_t corr_letter_changed_find(corr_page_t *p);
+static ngx_int_t corr_letter_changed_tell(corr_page_t *p);
 static ngx_int_t corr_letter_act(corr_page_t *p);
 static ngx_int_t corr_letter_acted(corr_page_t *p);
 static void corr_letter_begin(corr_page_t *p);
@@ -168,6 +170,13 @@ const corr_step_pt  corr_clerk_letter_steps[] = {
 const corr_step_pt  corr_clerk_letter_action_steps[] = {
     corr_letter_act,
     corr_letter_acted,
+    NULL
+};
+
+
+const corr_step_pt  corr_clerk_letter_changed_steps[] = {
+    corr_letter_changed_find,
+    corr_letter_changed_tell,
     NULL
 };
 
@@ -383,6 +392,42 @@ corr_clerk_letter_sms(corr_page_t *p)
         corr_view_text(p->view, "sms_preview", text);
         corr_view_int(p->view, "sms_parts", sms.parts);
     }
+}
+
+
+/*
+ * For the script of a page that has been open for a while: has something
+ * arrived since?  Asked when the clerk comes back to it, so that no script
+ * keeps a session alive.
+ */
+
+static ngx_int_t
+corr_letter_changed_find(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_READ);
+    corr_db_add(p, CORR_SQL_CLERK_LETTER_CHANGED, corr_pg_int(p->session.id),
+                corr_pg_text(p->params[0]),
+                corr_pg_int(corr_query_int(p, "version", 0)));
+
+    return corr_db_send(p, NULL);
+}
+
+
+static ngx_int_t
+corr_letter_changed_tell(corr_page_t *p)
+{
+    corr_rows_t  *rows;
+
+    rows = corr_db_rows(p, 0);
+
+    if (rows->nrows == 0) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    return corr_reply_bytes(p, "application/json",
+                            corr_rows_int(rows, 0, "changed")
+                            ? CORR_STR("{\"changed\":true}")
+                            : CORR_STR("{\"changed\":false}"));
 }
 
 

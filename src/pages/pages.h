@@ -80,6 +80,7 @@ extern const corr_step_pt  corr_inbox_search_steps[];
 /* clerk_letter.c */
 extern const corr_step_pt  corr_clerk_letter_steps[];
 extern const corr_step_pt  corr_clerk_letter_action_steps[];
+extern const corr_step_pt  corr_clerk_letter_changed_steps[];
 
 /* clerk_referral.c */
 extern const corr_step_pt  corr_referral_steps[];
