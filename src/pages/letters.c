@@ -62,8 +62,11 @@ corr_letters_find(corr_page_t *p)
                 corr_pg_int(CORR_LETTERS_PER_PAGE),
                 corr_pg_int((page - 1) * CORR_LETTERS_PER_PAGE));
     corr_db_add(p, CORR_SQL_LETTERS_COUNT, corr_pg_int(p->session.id));
-    corr_db_add(p, CORR_SQL_LETTERS_SENT, corr_pg_int(p->session.id),
-                corr_pg_text(corr_query(p, "sent")));
+
+    if (corr_query(p, "sent").len) {
+        corr_db_add(p, CORR_SQL_LETTERS_SENT, corr_pg_int(p->session.id),
+                    corr_pg_text(corr_query(p, "sent")));
+    }
 
     return corr_db_send(p, corr_letters_show);
 }
