@@ -199,7 +199,7 @@ sub configure {
     my @replace = @{ $o{replace} // [] };
 
     for my $kind (@{ $o{without} // [] }) {
-        push @replace, [ qr/^    correspondence_gateway $kind \{.*?^    \}\n/ms,
+        push @replace, [ qr/^    correspondence_gateway $_ \{.*?^    \}\n/ms,
                          '' ] for @{ $gateway_kinds{$kind} // [ $kind ] };
     }
 
