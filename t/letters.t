@@ -67,7 +67,7 @@ ok(!$b->dom->at('[name="captcha"]'), 'no captcha where it is off');
 like($b->text, qr/زهرا.*کریمی.*علی/, 'what is known is shown');
 is($b->dom->find('input[name="first_name"]')->size, 0, 'and not asked');
 like($b->dom->at('[name="submission_key"]')->attr('value'),
-     qr/^[0-9a-f]{32}$/, 'a submission key');
+     qr/^[0-9a-f]{40}$/, 'a submission key');
 
 
 # Sent.

@@ -443,6 +443,14 @@ corr_flow_allow(corr_page_t *p)
     }
 
     if (who & CORR_PERSON) {
+        if (p->session.who == CORR_NOBODY
+            && (who & CORR_LEAVES)
+            && !p->json
+            && corr_session_was(p))
+        {
+            return NGX_OK;
+        }
+
         return p->session.who == CORR_A_PERSON
                ? NGX_OK : corr_session_missing(p);
     }

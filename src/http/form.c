@@ -11,14 +11,24 @@
 #include "../services/texts.h"
 
 
+/* A submission key: random hex, and a mark of whose form it is. */
+
+#define CORR_KEY_RANDOM   24
+#define CORR_KEY_MARK     16
+
+
 static ngx_int_t corr_form_check_field(corr_page_t *p,
     const corr_rule_t *rule);
 static int corr_form_clean(corr_page_t *p, const corr_rule_t *rule,
     corr_str_t raw, corr_str_t *value);
+static int corr_form_text(corr_page_t *p, corr_str_t raw, unsigned flags,
+    corr_str_t *value);
 static int corr_form_length(const corr_rule_t *rule, corr_str_t value);
 static int corr_form_number(corr_page_t *p, const corr_rule_t *rule,
     corr_str_t raw, corr_str_t *value);
 static int corr_form_key_valid(corr_str_t s);
+static void corr_form_key_mark(corr_page_t *p, const u_char *key,
+    u_char *mark);
 static void corr_form_show(corr_page_t *p, corr_view_t *at,
     corr_str_t value);
 static ngx_uint_t corr_form_reason(corr_page_t *p, const corr_rule_t *rule,
@@ -154,7 +164,7 @@ corr_form_clean(corr_page_t *p, const corr_rule_t *rule, corr_str_t raw,
         return CORR_OK;
 
     case CORR_RULE_TEXT:
-        return corr_text_clean(&p->alloc, raw, CORR_TEXT_LINES, value);
+        return corr_form_text(p, raw, CORR_TEXT_LINES, value);
 
     case CORR_RULE_FLAG:
         *value = raw.len ? CORR_STR("1") : CORR_STR("");
@@ -168,7 +178,7 @@ corr_form_clean(corr_page_t *p, const corr_rule_t *rule, corr_str_t raw,
         break;
     }
 
-    rc = corr_text_clean(&p->alloc, raw, 0, &bare);
+    rc = corr_form_text(p, raw, 0, &bare);
 
     if (rc != CORR_OK || bare.len == 0) {
         value->len = 0;
@@ -196,6 +206,31 @@ corr_form_clean(corr_page_t *p, const corr_rule_t *rule, corr_str_t raw,
     default:
         return CORR_OK;
     }
+}
+
+
+/* A text of nothing but direction marks is as good as none. */
+
+static int
+corr_form_text(corr_page_t *p, corr_str_t raw, unsigned flags,
+    corr_str_t *value)
+{
+    int         rc;
+    corr_str_t  seen;
+
+    rc = corr_text_clean(&p->alloc, raw, flags, value);
+
+    if (rc != CORR_OK || !(flags & CORR_TEXT_LINES)) {
+        return rc;
+    }
+
+    rc = corr_text_clean(&p->alloc, *value, 0, &seen);
+
+    if (rc == CORR_OK && seen.len == 0) {
+        value->len = 0;
+    }
+
+    return rc;
 }
 
 
@@ -493,7 +528,7 @@ corr_form_show(corr_page_t *p, corr_view_t *at, corr_str_t value)
 void
 corr_form_key(corr_page_t *p)
 {
-    u_char      *key, random[16];
+    u_char      *key, random[CORR_KEY_RANDOM / 2];
     size_t       i;
     corr_str_t   sent;
 
@@ -508,7 +543,7 @@ corr_form_key(corr_page_t *p)
         return;
     }
 
-    key = ngx_pnalloc(p->pool, 32);
+    key = ngx_pnalloc(p->pool, CORR_KEY_RANDOM + CORR_KEY_MARK);
     if (key == NULL) {
         return;
     }
@@ -517,6 +552,45 @@ corr_form_key(corr_page_t *p)
 
     corr_secrets_random(random, sizeof(random));
     corr_secrets_hex(random, sizeof(random), key);
+    corr_form_key_mark(p, key, key + CORR_KEY_RANDOM);
 
-    corr_view_text(p->view, "submission_key", corr_make_str(key, 32));
+    corr_view_text(p->view, "submission_key",
+                   corr_make_str(key, CORR_KEY_RANDOM + CORR_KEY_MARK));
+}
+
+
+ngx_uint_t
+corr_form_key_ours(corr_page_t *p, corr_str_t key)
+{
+    u_char  mark[CORR_KEY_MARK];
+
+    if (key.len != CORR_KEY_RANDOM + CORR_KEY_MARK) {
+        return 0;
+    }
+
+    corr_form_key_mark(p, key.data, mark);
+
+    return corr_secrets_equal(corr_make_str(key.data + CORR_KEY_RANDOM,
+                                            CORR_KEY_MARK),
+                              corr_make_str(mark, CORR_KEY_MARK));
+}
+
+
+/* For whom the key was made, so that a form is known again by it. */
+
+static void
+corr_form_key_mark(corr_page_t *p, const u_char *key, u_char *mark)
+{
+    u_char      mac[CORR_SECRETS_MAC], who[NGX_INT64_LEN + 2];
+    corr_str_t  parts[3];
+
+    parts[0] = CORR_STR("submission_key");
+    parts[1].data = who;
+    parts[1].len = ngx_sprintf(who, "%ui %L", (ngx_uint_t) p->session.who,
+                               p->session.id)
+                   - who;
+    parts[2] = corr_make_str(key, CORR_KEY_RANDOM);
+
+    corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, parts, 3, mac);
+    corr_secrets_hex(mac, CORR_KEY_MARK / 2, mark);
 }

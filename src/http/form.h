@@ -75,7 +75,8 @@ int64_t corr_form_int(corr_page_t *p, const char *name);
 
 /*
  * An error at a field (or "" for the whole form): shown at the field and
- * in the summary.  field is a literal or lives in the request's pool.  values may be NULL, or fill the message's {{names}}.
+ * in the summary.  field is a literal or lives in the request's pool.  values
+ * may be NULL, or fill the message's {{names}}.
  */
 void corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     corr_view_t *values);
@@ -94,6 +95,9 @@ int corr_form_choice_is(const char *choices, corr_str_t s);
 
 /* submission_key for a fresh form: as sent, or a new random one. */
 void corr_form_key(corr_page_t *p);
+
+/* Was this key made by corr_form_key() for whoever is logged in? */
+ngx_uint_t corr_form_key_ours(corr_page_t *p, corr_str_t key);
 
 
 #endif /* CORR_FORM_H */

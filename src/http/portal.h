@@ -23,6 +23,7 @@
 #include "../io/http.h"
 #include "../io/threads.h"
 #include "../services/settings.h"
+#include "../services/worker.h"
 
 #include "statements.h"
 #include "messages.h"
@@ -62,6 +63,10 @@ typedef ngx_int_t (*corr_step_pt)(corr_page_t *p);
 #define CORR_LEVEL2         0x0100      /* a person of this level at least */
 #define CORR_LEVEL3         0x0200
 #define CORR_FILES          0x1000      /* the form may bring files */
+#define CORR_LEAVES         0x4000      /* of a person; takes the form of
+                                           one whose session just ended as
+                                           well, to leave it for later: its
+                                           first step looks at who it is */
 #define CORR_HALF           0x2000      /* a clerk between password and
                                            TOTP code; nobody else */
 
@@ -103,27 +108,6 @@ typedef struct {
 } corr_loc_conf_t;
 
 
-/* What a worker has; made in init_process, reached through corr_worker. */
-
-typedef struct {
-    ngx_cycle_t             *cycle;
-    corr_settings_t         *settings;
-    corr_pg_t               *pg;
-    corr_redis_t            *redis;
-    corr_http_t             *http;
-    corr_threads_t          *cpu;
-    corr_threads_t          *disk;
-    struct corr_counters_s  *counters;   /* shared by the workers */
-    ngx_event_t              tick;       /* refreshes them */
-    ngx_connection_t         tick_data;
-    struct corr_relay_s     *relay;      /* sends messages */
-    struct corr_identity_s  *identity;   /* asks who somebody is */
-    struct corr_sealer_s    *sealer;     /* chains audit lines */
-    struct corr_collector_s *collector;  /* removes orphan files */
-    struct corr_gateways_s  *gateways;
-} corr_worker_t;
-
-extern corr_worker_t  *corr_worker;
 extern ngx_module_t    ngx_http_correspondence_module;
 
 

@@ -60,6 +60,8 @@ static time_t corr_session_absolute(corr_page_t *p);
 static const char *corr_session_cookie(corr_page_t *p);
 static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
 static ngx_uint_t corr_csrf_of_session(corr_page_t *p);
+static corr_str_t corr_csrf_token(corr_page_t *p, const char *kind,
+    corr_str_t cookie);
 static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
     corr_str_t token);
 
@@ -170,24 +172,43 @@ corr_session_parse(corr_page_t *p, corr_str_t record)
 ngx_int_t
 corr_session_missing(corr_page_t *p)
 {
-    corr_str_t  next, none = corr_null_str;
+    corr_str_t  none = corr_null_str;
+
+    return corr_session_missing_for(p, p->route->method == CORR_GET
+                                       ? p->path : none);
+}
+
+
+ngx_int_t
+corr_session_missing_for(corr_page_t *p, corr_str_t next)
+{
+    corr_str_t  none = corr_null_str;
 
     if (p->json) {
         return corr_reply_error(p, NGX_HTTP_UNAUTHORIZED,
                                 CORR_MSG_SESSION_ENDED, 0, NULL);
     }
 
-    if (corr_session_token(p, corr_session_cookie(p)).len) {
+    if (corr_session_was(p)) {
         corr_reply_cookie(p, corr_session_cookie(p), none, 0);
     }
 
-    if (p->route->method != CORR_GET) {
+    if (next.len == 0) {
         return corr_reply_redirect(p, "/login?ended=1");
     }
 
-    next = corr_escape(&p->alloc, CORR_ESCAPE_URL, p->path);
+    next = corr_escape(&p->alloc, CORR_ESCAPE_URL, next);
 
-    return corr_reply_redirect(p, "/login?next=%*s", next.len, next.data);
+    return corr_reply_redirect(p, "/login?%snext=%*s",
+                               p->route->method == CORR_GET ? "" : "ended=1&",
+                               next.len, next.data);
+}
+
+
+ngx_uint_t
+corr_session_was(corr_page_t *p)
+{
+    return corr_session_token(p, corr_session_cookie(p)).len != 0;
 }
 
 
@@ -783,11 +804,9 @@ corr_csrf_prepare(corr_page_t *p)
 
     session = corr_session_token(p, corr_session_cookie(p));
 
-    if (p->session.who != CORR_NOBODY && session.len) {
-        token = session;
-    }
-
-    p->csrf = corr_session_hash(p, CORR_KEY_FORM, token);
+    p->csrf = (p->session.who != CORR_NOBODY && session.len)
+              ? corr_csrf_token(p, "session", session)
+              : corr_csrf_token(p, "browser", token);
 
     if (p->csrf.data == NULL || p->browser.data == NULL) {
         return NGX_ERROR;
@@ -830,19 +849,48 @@ corr_csrf_check(corr_page_t *p)
 
 /*
  * A page of nobody (another captcha) that was asked for by a form of
- * somebody who is logged in: its token is the session's.
+ * somebody who is logged in, or a form that outlived its session: the token
+ * is the session's.
  */
 
 static ngx_uint_t
 corr_csrf_of_session(corr_page_t *p)
 {
-    corr_str_t  session;
+    corr_str_t  session, token;
 
     session = corr_session_token(p, corr_session_cookie(p));
 
-    return p->route->who == CORR_ANYONE
-           && session.len
-           && corr_secrets_equal(corr_fields_get(&p->fields, "csrf"),
-                                 corr_session_hash(p, CORR_KEY_FORM,
-                                                   session));
+    if (session.len == 0
+        || (p->route->who != CORR_ANYONE && !(p->route->who & CORR_LEAVES)))
+    {
+        return 0;
+    }
+
+    token = corr_csrf_token(p, "session", session);
+
+    return token.len
+           && corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), token);
+}
+
+
+/* Of what kind the cookie is, is in it: one cannot pass for the other. */
+
+static corr_str_t
+corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie)
+{
+    u_char      *hex, mac[CORR_SECRETS_MAC];
+    corr_str_t   parts[2], none = corr_null_str;
+
+    hex = ngx_pnalloc(p->pool, CORR_SESSION_HASH);
+    if (hex == NULL) {
+        return none;
+    }
+
+    parts[0] = corr_cstr(kind);
+    parts[1] = cookie;
+
+    corr_secrets_mac(p->settings->secrets, CORR_KEY_FORM, parts, 2, mac);
+    corr_secrets_hex(mac, sizeof(mac), hex);
+
+    return corr_make_str(hex, CORR_SESSION_HASH);
 }

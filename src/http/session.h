@@ -17,6 +17,12 @@
 ngx_int_t corr_session_find(corr_page_t *p);
 ngx_int_t corr_session_missing(corr_page_t *p);    /* to the log-in page */
 
+/* The same, and from there to this path of ours. */
+ngx_int_t corr_session_missing_for(corr_page_t *p, corr_str_t next);
+
+/* Does this browser bring the cookie of a session, living or not? */
+ngx_uint_t corr_session_was(corr_page_t *p);
+
 /*
  * A new session for a person, a clerk, or a clerk who still owes the code;
  * the old one of this browser ends.  Sets the cookie; `then` runs when

@@ -4,6 +4,7 @@
  */
 
 #include "letter_form.h"
+#include "letter_left.h"
 #include "uploads.h"
 
 #include "../http/captcha.h"
@@ -35,6 +36,7 @@ static ngx_int_t corr_letter_keep_refused(corr_page_t *p,
 static ngx_int_t corr_letter_was_kept(corr_page_t *p);
 static ngx_int_t corr_letter_find(corr_page_t *p);
 static ngx_int_t corr_letter_found(corr_page_t *p);
+static ngx_int_t corr_letter_show(corr_page_t *p);
 static void corr_letter_fill(corr_page_t *p, corr_rows_t *rows,
     ngx_uint_t row);
 static corr_str_t corr_letter_uuid(corr_page_t *p, corr_str_t text);
@@ -124,6 +126,10 @@ corr_letter_receive(corr_page_t *p)
     form = corr_letter_form(p);
     if (form == NULL) {
         return NGX_ERROR;
+    }
+
+    if (p->session.who != CORR_A_PERSON) {
+        return corr_letter_leave(p);
     }
 
     if (corr_form_check(p, corr_key_rules) != NGX_OK) {
@@ -671,6 +677,10 @@ corr_letter_find(corr_page_t *p)
         corr_captcha_issue(p);
     }
 
+    if (!p->again && form->draft.len == 0) {
+        corr_letter_left_find(p);
+    }
+
     corr_db_begin(p, CORR_READ);
 
     corr_db_add(p, CORR_SQL_PERSON_SHOW, corr_pg_int(p->session.id));
@@ -690,6 +700,17 @@ corr_letter_find(corr_page_t *p)
 
 static ngx_int_t
 corr_letter_found(corr_page_t *p)
+{
+    ngx_int_t  rc;
+
+    rc = corr_letter_left_take(p);
+
+    return rc == NGX_DECLINED ? corr_letter_show(p) : rc;
+}
+
+
+static ngx_int_t
+corr_letter_show(corr_page_t *p)
 {
     int64_t              company;
     ngx_uint_t           i;

@@ -27,6 +27,7 @@ typedef struct {
     ngx_uint_t                    nkept;
     corr_str_t                    company;      /* its name */
     corr_gateway_op_t            *call;         /* of the gateway */
+    corr_redis_op_t              *left;         /* see letter_left.h */
     unsigned                      drafted:1;    /* fields are the draft's */
     unsigned                      answered:1;   /* the draft has passed the
                                                    check and its captcha */
