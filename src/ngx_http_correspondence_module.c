@@ -330,7 +330,7 @@ corr_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_str_t         *type;
     corr_settings_t   *s = &mcf->settings;
 
-    static ngx_str_t   types[] = {
+    static const ngx_str_t  types[] = {
         ngx_string("jpeg"), ngx_string("png"), ngx_string("pdf")
     };
 

@@ -263,6 +263,7 @@ corr_gateway_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     save = *cf;
     cf->handler = corr_gateway_line;
+    /* cppcheck-suppress autoVariables ; restored before the return */
     cf->handler_conf = (void *) &b;
 
     rv = ngx_conf_parse(cf, NULL);

@@ -7,7 +7,7 @@
 #ifndef CORR_JOBS_H
 #define CORR_JOBS_H
 
-#include "../http/portal.h"
+#include "worker.h"
 
 
 /*

@@ -362,7 +362,8 @@ corr_texts_compile(ngx_conf_t *cf, corr_texts_t *texts,
 
     ngx_memzero(&error, sizeof(error));
 
-    t = corr_template_compile(set, file, corr_make_str(text.data, text.len), &error);
+    t = corr_template_compile(set, file,
+                              corr_make_str(text.data, text.len), &error);
 
     if (t == NULL) {
         if (corr_str_eq(error.name, file)) {
@@ -603,7 +604,8 @@ corr_texts_load_asset(ngx_conf_t *cf, corr_texts_t *texts, ngx_str_t *name)
         return NGX_ERROR;
     }
 
-    if (corr_texts_read(cf, texts, corr_make_str(file.data, file.len), &asset->bytes)
+    if (corr_texts_read(cf, texts, corr_make_str(file.data, file.len),
+                        &asset->bytes)
         != NGX_OK)
     {
         return NGX_ERROR;

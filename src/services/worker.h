@@ -1,0 +1,37 @@
+/*
+ * What a worker has: its clients, and the work behind the pages.
+ */
+
+#ifndef CORR_WORKER_H
+#define CORR_WORKER_H
+
+#include "settings.h"
+
+#include "../io/threads.h"
+
+
+typedef struct {
+    ngx_cycle_t             *cycle;
+    corr_settings_t         *settings;
+    corr_pg_t               *pg;
+    corr_redis_t            *redis;
+    corr_http_t             *http;
+    corr_threads_t          *cpu;
+    corr_threads_t          *disk;
+    struct corr_counters_s  *counters;   /* shared by the workers */
+    ngx_event_t              tick;       /* refreshes them */
+    ngx_connection_t         tick_data;
+    struct corr_relay_s     *relay;      /* sends messages */
+    struct corr_identity_s  *identity;   /* asks who somebody is */
+    struct corr_sealer_s    *sealer;     /* chains audit lines */
+    struct corr_collector_s *collector;  /* removes orphan files */
+    struct corr_gateways_s  *gateways;
+} corr_worker_t;
+
+
+/* Made in init_process; the one mutable variable of the module. */
+
+extern corr_worker_t  *corr_worker;
+
+
+#endif /* CORR_WORKER_H */
