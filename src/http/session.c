@@ -804,7 +804,10 @@ corr_csrf_prepare(corr_page_t *p)
 
     session = corr_session_token(p, corr_session_cookie(p));
 
-    p->csrf = (p->session.who != CORR_NOBODY && session.len)
+    /* a form that outlived its session has that one's token */
+
+    p->csrf = (session.len && (p->session.who != CORR_NOBODY
+                               || (p->route->who & CORR_LEAVES)))
               ? corr_csrf_token(p, "session", session)
               : corr_csrf_token(p, "browser", token);
 
@@ -849,8 +852,7 @@ corr_csrf_check(corr_page_t *p)
 
 /*
  * A page of nobody (another captcha) that was asked for by a form of
- * somebody who is logged in, or a form that outlived its session: the token
- * is the session's.
+ * somebody who is logged in: the token is the session's.
  */
 
 static ngx_uint_t
@@ -860,9 +862,7 @@ corr_csrf_of_session(corr_page_t *p)
 
     session = corr_session_token(p, corr_session_cookie(p));
 
-    if (session.len == 0
-        || (p->route->who != CORR_ANYONE && !(p->route->who & CORR_LEAVES)))
-    {
+    if (session.len == 0 || p->route->who != CORR_ANYONE) {
         return 0;
     }
 
