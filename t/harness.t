@@ -106,6 +106,7 @@ for my $server (@servers) {
 
     $proxy->mode('byte');
     ok(ask($s, 'x' x 3000) eq 'x' x 3000, "$name: byte");
+    cmp_ok(pieces($s, 'y' x 300), '>', 20, "$name: byte comes in pieces");
 
     $proxy->mode('stall');
     is(ask($s, 'b', 1), 'nothing', "$name: stall");
@@ -187,6 +188,23 @@ sub line {
     }
 
     return $text =~ /^(.*)\n/ ? $1 : $text || 'nothing';
+}
+
+
+# In how many reads a line comes back.
+
+sub pieces {
+    my ($s, $line) = @_;
+    my ($text, $n) = ('', 0);
+
+    syswrite $s, "$line\n";
+
+    while ($text !~ /\n/ && IO::Select->new($s)->can_read(30)) {
+        sysread($s, $text, 4096, length $text) or last;
+        $n++;
+    }
+
+    return $n;
 }
 
 
