@@ -12,7 +12,8 @@
 #include "../services/texts.h"
 
 
-#define CORR_DB_RETRIES      3
+#define CORR_DB_READS        3        /* attempts */
+#define CORR_DB_WRITES       5        /* long enough for a restart */
 #define CORR_DB_RETRY_WAIT   300      /* milliseconds, doubled each time */
 
 
@@ -36,6 +37,7 @@ struct corr_db_s {
     ngx_event_t              retry;
     ngx_connection_t         retry_data;   /* debug logs read its fd */
     unsigned                 overflow:1;
+    unsigned                 committed:1;  /* the page wrote before this */
 };
 
 
@@ -219,6 +221,7 @@ corr_db_send(corr_page_t *p, corr_step_pt then)
     db->then = then;
 
     if (db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
+        db->committed = p->committed;
         p->committed = 1;
     }
 
@@ -283,9 +286,17 @@ corr_db_ended(corr_page_t *p)
 
     default:
 
+        /* an earlier attempt may have done it */
+
+        if (db->attempts > 1) {
+            return corr_db_unknown(p);
+        }
+
         /* never sent, so surely not taken */
 
-        p->committed = 0;
+        if (!db->committed) {
+            p->committed = 0;
+        }
 
         return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                                 CORR_MSG_UNAVAILABLE, 5,
@@ -313,18 +324,20 @@ static ngx_int_t
 corr_db_unknown(corr_page_t *p)
 {
     corr_db_t   *db = p->db;
-    ngx_uint_t   once, timed_out;
+    ngx_uint_t   most, timed_out;
 
-    once = db->flags & CORR_WRITE_ONCE;
+    most = (db->flags & CORR_WRITE_ONCE) ? 1
+           : (db->flags & CORR_WRITE) ? CORR_DB_WRITES : CORR_DB_READS;
     timed_out = (db->op->op.status == CORR_OP_TIMEOUT);
 
     ngx_log_error(NGX_LOG_WARN, p->log, 0,
                   "correspondence: PostgreSQL %s, attempt %ui",
                   timed_out ? "did not answer in time"
-                            : "went away before its answer",
+                  : db->op->op.status == CORR_OP_LOST
+                    ? "went away before its answer" : "is not there",
                   db->attempts);
 
-    if (!once && db->attempts < CORR_DB_RETRIES) {
+    if (db->attempts < most) {
 
         db->retry.handler = corr_db_again;
         db->retry.data = &db->retry_data;
