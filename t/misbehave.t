@@ -1,0 +1,214 @@
+#!/usr/bin/perl
+
+# What an address has to put up with that misbehaves: captchas on sign-up
+# and code requests, a rate of log-ins.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use Portal;
+use Portal::Texts;
+
+my $top = "$FindBin::RealBin/..";
+my $p = Portal->new(captcha => 'on',
+    http => "    correspondence_misbehaviour 3;\n"
+          . "    correspondence_login_rate 5;\n");
+my $redis = $p->instance->{sockets} . '/redis.sock';
+
+sub faults {
+    my $n = `redis-cli -s $redis get faults:127.0.0.1`;
+
+    return $n =~ /^(-?\d+)/ ? $1 : 0;
+}
+
+sub forget {
+    my @keys = split ' ', `redis-cli -s $redis --scan --pattern '*127.0.0.1*'`;
+
+    system('redis-cli', '-s', $redis, 'del', @keys) == 0 if @keys;
+}
+
+sub summary {
+    my ($page) = @_;
+
+    return join ' | ', map { $_->all_text =~ s/\s+/ /gr =~ s/^ | $//gr }
+        $page->dom->find('#error-summary li')->each;
+}
+
+my %birth = (birth_day => 1, birth_month => 1, birth_year => 1360);
+my $b = $p->browser;
+
+# who behaves sees none, however often
+
+for (1 .. 5) {
+    $p->browser->signup;
+}
+
+is(faults(), 0, 'five sign-ups that were confirmed are no fault');
+ok(!$b->get('/signup')->dom->at('[name="captcha"]'), 'and no captcha');
+
+# codes that nobody confirms
+
+my $mobile;
+for (1 .. 3) {
+    $mobile = mobile();
+    $b->get('/signup')->submit({ %birth, national_code => national_code(),
+                                 mobile => $mobile });
+    is($b->status, 303, 'a code');
+}
+
+is(faults(), 3, 'three codes without a confirmation');
+$b->follow;
+ok($b->dom->at('form[action$="resend"] [name="captcha"]'),
+   'another code needs a captcha');
+ok(!$b->dom->at('form[action$="/signup/code"] [name="captcha"]'),
+   'the code itself does not');
+
+my $code = national_code();
+
+for my $case ([ '/signup', { %birth, national_code => $code,
+                             mobile => mobile() } ],
+              [ '/login/code', { national_code => $code } ],
+              [ '/recover', { national_code => $code, mobile => mobile() } ])
+{
+    my ($path, $fields) = @$case;
+    my $n = $p->browser;
+
+    $n->get($path);
+    ok($n->dom->at('[name="captcha"]'), "$path: a captcha");
+    my $image = $n->dom->at('.captcha img')->attr('src');
+    my $page = $n->body;
+    my $csrf = $n->csrf;
+
+    is($p->browser->get($image)->header('Content-Type'), 'image/png',
+       "$path: its picture");
+
+    $n->submit($fields);
+    is($n->status, 422, "$path: no answer");
+    is($n->error('captcha'), 'خطا: ' . msg('captcha_required'),
+       "$path: asks for it");
+    is($n->dom->at('#national_code')->val, $code, "$path: values are kept");
+
+    $n->submit({ %$fields, captcha => '00000' });
+    is($n->error('captcha'), 'خطا: ' . msg('captcha_wrong'),
+       "$path: a wrong answer");
+
+    $n->submit({ %$fields, captcha_new => 1 });
+    is($n->status, 200, "$path: another picture");
+    is(summary($n), '', "$path: is no error");
+    isnt($n->dom->at('.captcha img')->attr('src'), $image,
+         "$path: it is another");
+    is($n->dom->at('#national_code')->val, $code, "$path: values are kept");
+
+    # without the field, as a program would
+    $n->post($path, $fields);
+    is($n->status, 422, "$path: leaving it out does not help");
+
+    # an error elsewhere does not use an answer up
+    $n->submit({ %$fields, national_code => '1', captcha => '1' });
+    is($n->error('national_code'), 'خطا: ' . msg('national_code_format'),
+       "$path: a wrong field");
+}
+
+$b->get('/signup/code')->submit({}, 'form[action$="resend"]');
+is($b->status, 422, 'a code again, without an answer');
+is($b->error('captcha'), 'خطا: ' . msg('captcha_required'), 'asks for it');
+
+# the step of the mobile
+
+forget();
+my $n = $p->browser;
+$n->get('/login/code')->submit({ national_code => $code });
+$n->follow;
+ok(!$n->dom->at('[name="captcha"]'), 'the mobile\'s step: none at first');
+system("redis-cli -s $redis set faults:127.0.0.1 3 ex 60 >/dev/null");
+$n->get('/login/code/mobile');
+ok($n->dom->at('[name="captcha"]'), 'the mobile\'s step: a captcha');
+$n->submit({ mobile => '123' });
+is($n->error('captcha'), 'خطا: ' . msg('captcha_required'), 'asks for it');
+is($n->dom->at('#mobile')->val, '123', 'the digits are kept');
+is($p->value('SELECT count(*) FROM codes WHERE national_code = ?', $code), 0,
+   'no code was made');
+
+# a right answer, once
+
+my $tool = "$p->{dir}/captcha_answer";
+my $built = join ' ', "cc -o $tool -Isrc t/lib/captcha_answer.c",
+    'src/services/captcha.c src/services/secrets.c',
+    'build/libcorrespondence.a -lsodium -lgd -lm 2>&1';
+
+$built = `cd $top && make -s build/libcorrespondence.a 2>&1 && $built`;
+-x $tool or die "no captcha_answer: $built\n";
+
+sub right {
+    my $id = $_[0]->dom->at('[name="captcha_id"]')->attr('value');
+    my $digits = `$tool $p->{dir}/keys/portal.key 5 $id`;
+
+    chomp $digits;
+    return $digits;
+}
+
+$n->submit({ mobile => '123', captcha => fa(right($n)) });
+is($n->status, 303, 'a right answer lets on');
+
+for my $case ([ '/signup', { %birth, national_code => $code,
+                             mobile => mobile() }, '/signup/code' ],
+              [ '/login/code', { national_code => $code },
+                '/login/code/mobile' ],
+              [ '/recover', { national_code => $code, mobile => mobile() },
+                '/recover/code' ])
+{
+    my ($path, $fields, $to) = @$case;
+    my $n = $p->browser;
+
+    $n->get($path);
+    my $used = $n->dom->at('[name="captcha_id"]')->attr('value');
+    my $right = right($n);
+    $n->submit({ %$fields, captcha => $right });
+    is($n->path, $to, "$path: a right answer lets on");
+    $n->get($path);
+    $n->post($path, { %$fields, captcha_id => $used, captcha => $right });
+    is($n->error('captcha'), 'خطا: ' . msg('captcha_expired'),
+       "$path: but once");
+}
+
+$p->db->do("UPDATE codes SET created_at = created_at - interval '1 hour'");
+$b->get('/signup/code');
+SKIP: {
+    skip 'the code is gone', 1 if $b->status != 200;
+    $b->submit({ captcha => right($b) }, 'form[action$="resend"]');
+    is($b->path, '/signup/code?flash=code_sent', 'another code');
+}
+
+# wrong passwords and wrong codes count
+
+forget();
+for (1 .. 2) {
+    $n->get('/login')->submit({ national_code => $code, password => 'x' });
+}
+is(faults(), 2, 'wrong passwords count');
+
+# the rate of log-ins
+
+my @status;
+for (1 .. 12) {
+    $n->get('/login')->submit({ national_code => national_code(),
+                                password => 'x' });
+    push @status, $n->status;
+}
+is((sort @status)[-1], 429, 'a rate of log-ins') or diag "@status";
+ok($n->status != 429 || $n->header('Retry-After') <= 60, 'for a minute');
+is($n->get('/login')->status, 200, 'the page itself is free');
+
+# off is off
+
+$p->configure(replace => [[ qr/correspondence_captcha on;/,
+                            'correspondence_captcha off;' ]]);
+$p->reload;
+system("redis-cli -s $redis set faults:127.0.0.1 99 ex 60 >/dev/null");
+ok(!$n->get('/signup')->dom->at('[name="captcha"]'), 'off is off');
+
+$p->done;
