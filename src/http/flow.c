@@ -433,8 +433,14 @@ corr_flow_allow(corr_page_t *p)
     who = p->route->who;
 
     if (who & CORR_HALF) {
-        return p->session.who == CORR_A_HALF
-               ? NGX_OK : corr_reply_redirect(p, "/login");
+        if (p->session.who == CORR_A_HALF) {
+            return NGX_OK;
+        }
+
+        return p->json
+               ? corr_reply_error(p, NGX_HTTP_UNAUTHORIZED,
+                                  CORR_MSG_SESSION_ENDED, 0, NULL)
+               : corr_reply_redirect(p, "/login");
     }
 
     if (who & CORR_STAFF) {
