@@ -865,6 +865,11 @@ corr_http_setup_request(corr_http_transfer_t *t)
     corr_http_set(easy, CURLOPT_HTTPHEADER, t->headers);
     corr_http_set(easy, CURLOPT_USERAGENT, "correspondence");
 
+    if (t->profile->once) {
+        corr_http_set(easy, CURLOPT_FRESH_CONNECT, 1L);
+        corr_http_set(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+
     if (corr_str_is(t->method, "GET") && t->body.len == 0) {
         return CURLE_OK;
     }

@@ -39,6 +39,10 @@ typedef struct {
     ngx_uint_t               insecure_http;   /* http:// is allowed */
     ngx_uint_t               verify;          /* TLS, on unless a test */
     ngx_resolver_t          *resolver;        /* NULL: everybody's */
+    ngx_uint_t               once;            /* a connection for each
+                                                 request: on a kept one an
+                                                 answer too many would be
+                                                 taken for the next one's */
 
     /* filled by corr_http_profile_load() from the files above */
     ngx_str_t                ca_pem;

@@ -24,7 +24,8 @@
  *         busy_http   CODE[-CODE]…;
  *
  *         timeout connect_timeout max_response retries budget rate
- *         ca certificate proxy resolver insecure_http jwe_key request_id
+ *         ca certificate proxy resolver insecure_http keepalive jwe_key
+ *         request_id
  *     }
  *
  * In a text, $NAME is a value and $$ a dollar sign; @/PATH is what stands in
@@ -97,6 +98,8 @@ static char *corr_gateway_set_number(ngx_conf_t *cf,
 static char *corr_gateway_set_time(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_size(ngx_conf_t *cf,
+    corr_gateway_builder_t *b, ngx_str_t *value);
+static char *corr_gateway_set_flag(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_text(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
@@ -206,8 +209,10 @@ static const corr_gateway_directive_t  corr_gateway_directives[] = {
     { ngx_string("proxy"), 1, 1, corr_gateway_set_text,
       corr_gateway_field(profile.proxy) },
     { ngx_string("resolver"), 1, 40, corr_gateway_set_resolver, 0 },
-    { ngx_string("insecure_http"), 1, 1, corr_gateway_set_text,
+    { ngx_string("insecure_http"), 1, 1, corr_gateway_set_flag,
       corr_gateway_field(profile.insecure_http) },
+    { ngx_string("keepalive"), 1, 1, corr_gateway_set_flag,
+      corr_gateway_field(keepalive) },
     { ngx_string("jwe_key"), 1, 1, corr_gateway_set_jwe, 0 },
     { ngx_string("request_id"), 1, 1, corr_gateway_set_request_id, 0 },
 
@@ -445,6 +450,13 @@ corr_gateway_check(ngx_conf_t *cf, corr_gateway_builder_t *b)
         range->first = 200;
         range->last = 299;
     }
+
+    /*
+     * One answer more than requests, on a connection that is kept, and every
+     * later verdict would be somebody else's.
+     */
+
+    g->profile.once = !g->keepalive;
 
     if (g->profile.connect_timeout > g->profile.timeout) {
         g->profile.connect_timeout = g->profile.timeout;
@@ -1030,24 +1042,30 @@ corr_gateway_set_size(ngx_conf_t *cf, corr_gateway_builder_t *b,
 }
 
 
-/* ca FILE; proxy URL; insecure_http on; */
+/* insecure_http on; keepalive on; */
+
+static char *
+corr_gateway_set_flag(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value[1].data, "on") != 0
+        && ngx_strcmp(value[1].data, "off") != 0)
+    {
+        return "is on or off";
+    }
+
+    *(ngx_uint_t *) corr_gateway_slot_of(b, &value[0]) = (value[1].len == 2);
+
+    return NGX_CONF_OK;
+}
+
+
+/* ca FILE; proxy URL; */
 
 static char *
 corr_gateway_set_text(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *value)
 {
-    if (ngx_strcmp(value[0].data, "insecure_http") == 0) {
-
-        if (ngx_strcmp(value[1].data, "on") != 0
-            && ngx_strcmp(value[1].data, "off") != 0)
-        {
-            return "is on or off";
-        }
-
-        b->gateway->profile.insecure_http = (value[1].len == 2);
-        return NGX_CONF_OK;
-    }
-
     *(ngx_str_t *) corr_gateway_slot_of(b, &value[0]) = value[1];
 
     return NGX_CONF_OK;

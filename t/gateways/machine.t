@@ -275,6 +275,52 @@ subtest 'more than was asked for' => sub {
     $p->done;
 };
 
+# On a connection that is kept, an answer too many would be taken for that of
+# the next question: of another person.
+
+subtest 'an answer too many is nobody\'s' => sub {
+    my $listen = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 9,
+                                     ReuseAddr => 1) or die;
+    my $port = $listen->sockport;
+    my $pid = fork // die;
+
+    if (!$pid) {
+        my $say = sub {
+            my ($c, $matched) = @_;
+            my $body = qq({"result":1,"data":{"matched":$matched}});
+            syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: "
+                         . length($body) . "\r\n\r\n$body";
+        };
+
+        while (my $c = $listen->accept) {
+            next if fork;
+
+            while (sysread $c, my $head, 8192) {
+                $say->($c, $head =~ /0912\d{6}1/ ? 'true' : 'false');
+                select undef, undef, undef, 0.1;
+                $say->($c, 'true');
+            }
+
+            POSIX::_exit(0);
+        }
+    }
+
+    my $p = probe($d->conf('zibal')
+                  =~ s{http://127\.0\.0\.1:\d+}{http://127.0.0.1:$port}gr);
+    my @said;
+
+    for my $last (1, 0, 1, 0, 0) {
+        push @said, $p->ask(shahkar => { %ask,
+            mobile => "0912123456$last" })->{verdict};
+        sleep 0.3;
+    }
+
+    is_deeply \@said, [ qw(yes no yes no no) ], 'each has its own';
+    $p->done;
+    kill TERM => $pid;
+    waitpid $pid, 0;
+};
+
 # TLS, a client's certificate, a proxy, a resolver of its own.
 
 subtest 'TLS and its certificates' => sub {
