@@ -235,6 +235,13 @@ corr_body_more(corr_page_t *p)
     ngx_http_request_t  *r = p->request;
     corr_body_t         *body = p->body;
 
+    /* a subrequest has the body of none */
+
+    if (r->request_body == NULL) {
+        body->complete = 1;
+        return NGX_OK;
+    }
+
     if (r->reading_body) {
         rc = ngx_http_read_unbuffered_request_body(r);
 
@@ -551,7 +558,13 @@ corr_body_last_written(corr_page_t *p)
 
     rc = corr_body_task_ended(p);
 
-    return rc == NGX_OK ? corr_body_place(p) : rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* its last bytes may have been those too many; the form says so */
+
+    return p->body->spool ? corr_body_place(p) : corr_body_pump(p);
 }
 
 
@@ -756,6 +769,40 @@ corr_body_refuse(corr_page_t *p, int rc)
 
     default:
         return NGX_ERROR;
+    }
+}
+
+
+/*
+ * nginx drops a body whose reading has not begun.  One that was left in the
+ * middle ends the connection, as nginx's own error pages do, and the client
+ * is told: its next request must go elsewhere.
+ */
+
+void
+corr_body_leave(corr_page_t *p)
+{
+    ngx_http_request_t  *r = p->request;
+
+    if (p->body && p->body->complete) {
+        return;
+    }
+
+    if (r->request_body) {
+        r->keepalive = 0;
+        r->lingering_close = 1;
+        return;
+    }
+
+    /* whoever waits for "100 Continue" is not asked for what nobody reads */
+
+    if (r->headers_in.expect && !r->expect_tested) {
+        r->expect_tested = 1;
+        r->keepalive = 0;
+    }
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
     }
 }
 

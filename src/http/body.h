@@ -15,6 +15,12 @@
 /* A step.  Refusals are replied to here: 400, 403, 408, 413, 415, 503. */
 ngx_int_t corr_body_read(corr_page_t *p);
 
+/*
+ * Before a reply: what was not read of the body is dropped, or the
+ * connection ends with the reply.
+ */
+void corr_body_leave(corr_page_t *p);
+
 /* The request goes away: files on their way in are given up. */
 void corr_body_abandon(corr_page_t *p);
 

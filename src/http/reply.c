@@ -3,6 +3,7 @@
  */
 
 #include "reply.h"
+#include "body.h"
 #include "form.h"
 
 #include "../lib/escape.h"
@@ -373,15 +374,9 @@ corr_reply_send(corr_page_t *p, const char *type, ngx_chain_t *chain,
 
     corr_reply_type(p, type);
 
-    /* a body nobody wanted to read must not be taken for a request */
+    /* a body that was not read must not be taken for the next request */
 
-    if (p->body == NULL) {
-        rc = ngx_http_discard_request_body(r);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
+    corr_body_leave(p);
 
     if (chain == NULL) {
         r->header_only = 1;
