@@ -281,7 +281,17 @@ corr_flow_run(corr_page_t *p)
         }
 
         p->running = 0;
-        corr_flow_finish(p, rc == NGX_DONE ? p->rc : NGX_ERROR);
+
+        if (rc == NGX_DONE) {
+            rc = p->rc;
+
+        } else {
+            /* not even the error page: nginx's own */
+            rc = p->request->header_sent ? NGX_ERROR
+                                         : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        corr_flow_finish(p, rc);
         return;
     }
 

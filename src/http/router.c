@@ -27,6 +27,15 @@ corr_router_find(corr_page_t *p)
     ngx_http_request_t   *r = p->request;
     const corr_route_t   *route;
 
+    /* "rewrite … break" may have taken it out of the location */
+
+    if (r->uri.len < p->loc->base.len
+        || ngx_strncmp(r->uri.data, p->loc->base.data, p->loc->base.len)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
     p->path = corr_make_str(r->uri.data + p->loc->base.len,
                             r->uri.len - p->loc->base.len);
 
