@@ -124,7 +124,7 @@ corr_letter_left_find(corr_page_t *p)
 ngx_int_t
 corr_letter_left_take(corr_page_t *p)
 {
-    corr_str_t           argv[2], parts[3];
+    corr_str_t           parts[3];
     corr_letter_form_t  *form = p->data;
 
     if (form->left == NULL
@@ -134,15 +134,6 @@ corr_letter_left_take(corr_page_t *p)
         || !corr_form_key_ours(p, parts[0]))
     {
         return NGX_DECLINED;
-    }
-
-    argv[0] = CORR_STR("DEL");
-    argv[1] = corr_letter_left_name(p);
-
-    if (argv[1].data == NULL
-        || corr_redis_command(p->worker->redis, &p->owner, 2, argv) == NULL)
-    {
-        return NGX_ERROR;
     }
 
     corr_db_begin(p, CORR_WRITE);
@@ -195,7 +186,16 @@ corr_letter_left_open(corr_page_t *p, corr_str_t sealed, corr_str_t parts[3])
 static ngx_int_t
 corr_letter_left_saved(corr_page_t *p)
 {
-    corr_str_t  draft;
+    corr_str_t  draft, argv[2];
+
+    /* only now: a database that was away must not cost what was written */
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_letter_left_name(p);
+
+    if (argv[1].data) {
+        (void) corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    }
 
     draft = corr_rows_text(corr_db_rows(p, 0), 0, "draft");
 
