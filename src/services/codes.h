@@ -11,8 +11,8 @@
 #ifndef CORR_CODES_H
 #define CORR_CODES_H
 
-#include "secrets.h"
 #include "settings.h"
+#include "secrets.h"
 
 
 #define CORR_CODE_DIGITS   6
