@@ -6,6 +6,7 @@
 #include "router.h"
 #include "reply.h"
 
+#include "../lib/text.h"
 #include "../services/texts.h"
 
 
@@ -27,11 +28,15 @@ corr_router_find(corr_page_t *p)
     ngx_http_request_t   *r = p->request;
     const corr_route_t   *route;
 
-    /* "rewrite … break" may have taken it out of the location */
+    /*
+     * "rewrite … break" may have taken it out of the location, and what is
+     * no text is the name of nothing: the database would not even take it.
+     */
 
     if (r->uri.len < p->loc->base.len
         || ngx_strncmp(r->uri.data, p->loc->base.data, p->loc->base.len)
-           != 0)
+           != 0
+        || !corr_utf8_valid(corr_from_ngx(r->uri)))
     {
         return NGX_DECLINED;
     }

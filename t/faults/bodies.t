@@ -78,6 +78,16 @@ is_deeply(answers(head('/login', 'Content-Length: 0') . $next),
 
 # One byte too many, or a thousand: in the block that ends the file.
 
+# Bytes that are no text are the name of nothing.
+
+for my $path ('/desk/letters/%ff', '/desk/letters/%d9/receipt') {
+    my $who = $p->browser;
+
+    $who->signup;
+    is($who->get($path)->status, 404, "$path is not there");
+}
+
+
 my $b = $p->browser;
 my $png = Portal::Browser::tiny_png('large');
 
