@@ -139,6 +139,17 @@ $b->submit({ file => [ png(8) ], file_id => $files[1] },
 is($b->status, 303, 'one chosen');
 
 
+# Of any, when there is only one.
+
+my $single = $b->send_letter(files => [ png(12, 'تنها.png') ]);
+
+clerk('letter_ask_correction(?, ?, ?, ?)', key(), $single, 'تار است', undef);
+$b->get("/desk/letters/$single");
+like($b->text, qr/به‌جای تنها\.png/, 'the only file is meant');
+$b->submit({ file => [ png(13) ] }, 'form[action$="/corrections"]');
+is($b->status, 303, 'and replaced');
+
+
 # Follow-ups.
 
 $b->get($path);
@@ -153,7 +164,10 @@ clerk('letter_reply(?, ?, ?, true, NULL, ?)', key(), $code, 'پاسخ نهایی
       '[]');
 is(state($code), 'answered', 'answered');
 
+$b->get('/desk');
+ok($b->dom->at('nav .badge'), 'the menu counts it');
 $b->get($path);
+ok(!$b->dom->at('nav .badge'), 'until it is read');
 like($b->text, qr/پاسخ نهایی/, 'the answer');
 $b->submit({ body => ' ', file => [ png(9, 'پیوست.png'),
                                     png(10, 'دیگر.png') ] },

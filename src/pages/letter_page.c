@@ -1,6 +1,9 @@
 #include "letter_page.h"
 
 
+static void corr_letter_page_correction(corr_page_t *p);
+
+
 enum {
     CORR_LETTER_ROW = 0,
     CORR_LETTER_FILES,
@@ -33,14 +36,13 @@ corr_letter_page_find(corr_page_t *p)
 ngx_int_t
 corr_letter_page_show(corr_page_t *p)
 {
-    corr_rows_t  *events, *correction;
+    corr_rows_t  *events;
 
     if (corr_db_rows(p, CORR_LETTER_ROW)->nrows == 0) {
         return NGX_DECLINED;
     }
 
     events = corr_db_rows(p, CORR_LETTER_EVENTS);
-    correction = corr_db_rows(p, CORR_LETTER_CORRECTION);
 
     if (corr_rows_nest(&p->alloc, events, "event_id", "event_files",
                        corr_db_rows(p, CORR_LETTER_EVENT_FILES), "event_id")
@@ -54,14 +56,38 @@ corr_letter_page_show(corr_page_t *p)
     corr_view_rows(p->view, "files", corr_db_rows(p, CORR_LETTER_FILES));
     corr_view_rows(p->view, "events", events);
 
-    /* what is asked for, one thing at a time, the oldest first */
-
-    if (correction->nrows) {
-        corr_view_row(corr_view_object(p->view, "correction"), correction,
-                      0);
-    }
-
+    corr_letter_page_correction(p);
     corr_form_key(p);
 
     return NGX_OK;
+}
+
+
+/*
+ * What is asked for, one thing at a time, the oldest first.  "One of your
+ * files", when there is only one, is that one.
+ */
+
+static void
+corr_letter_page_correction(corr_page_t *p)
+{
+    corr_rows_t  *asked, *files;
+    corr_view_t  *correction;
+
+    asked = corr_db_rows(p, CORR_LETTER_CORRECTION);
+    files = corr_db_rows(p, CORR_LETTER_FILES);
+
+    if (asked->nrows == 0) {
+        return;
+    }
+
+    correction = corr_view_object(p->view, "correction");
+    corr_view_row(correction, asked, 0);
+
+    if (files->nrows == 1 && corr_rows_text(asked, 0, "file_id").len == 0) {
+        corr_view_value(correction, "file_id",
+                        corr_rows_get(files, 0, "file_id"));
+        corr_view_value(correction, "file_name",
+                        corr_rows_get(files, 0, "name"));
+    }
 }

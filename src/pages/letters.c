@@ -21,6 +21,7 @@ static corr_str_t corr_letter_submit_limits(corr_page_t *p);
 static ngx_int_t corr_letter_submitted(corr_page_t *p);
 static ngx_int_t corr_letter_open(corr_page_t *p);
 static ngx_int_t corr_letter_opened(corr_page_t *p);
+static ngx_int_t corr_letter_seen(corr_page_t *p);
 static ngx_int_t corr_letter_show(corr_page_t *p);
 
 
@@ -220,7 +221,27 @@ corr_letter_opened(corr_page_t *p)
     corr_db_begin(p, CORR_WRITE);
     corr_db_add(p, CORR_SQL_LETTER_SEEN, corr_pg_text(p->params[0]));
 
-    return corr_db_send(p, corr_letter_show);
+    return corr_db_send(p, corr_letter_seen);
+}
+
+
+/* The guard counted before; the menu says what is left. */
+
+static ngx_int_t
+corr_letter_seen(corr_page_t *p)
+{
+    corr_str_t    name;
+    corr_view_t  *me;
+    corr_value_t  value;
+
+    me = corr_view_object(p->view, "me");
+    name = CORR_STR("unread");
+
+    if (corr_view_get(me, name, corr_name_hash(name), &value) && value.n) {
+        corr_view_int(me, "unread", value.n - 1);
+    }
+
+    return corr_letter_show(p);
 }
 
 
