@@ -70,16 +70,23 @@ DECLARE
     v_after_id  bigint := correspondence.page_cursor_id(p_cursor);
     v_role      text;
     v_mine      bigint;
+    v_tab       text := p_tab;
     v_today     date := correspondence.today();
     v_where     text;
 BEGIN
     SELECT s.role, s.unit_id INTO v_role, v_mine
       FROM correspondence.staff AS s WHERE s.id = p_staff;
 
-    v_where := correspondence.inbox_where(p_tab, v_role)
+    -- What somebody begins with: experts have nothing but their unit's.
+
+    IF v_tab = '' THEN
+        v_tab := CASE WHEN v_role = 'expert' THEN 'unit' ELSE 'new' END;
+    END IF;
+
+    v_where := correspondence.inbox_where(v_tab, v_role)
         || CASE WHEN p_status IS NULL THEN '' ELSE ' AND l.status = $4' END
         || CASE WHEN p_unit IS NULL THEN ''
-                WHEN p_tab IN ('referred', 'late', 'undelivered', 'unit')
+                WHEN v_tab IN ('referred', 'late', 'undelivered', 'unit')
                 THEN ' AND l.unit_id + 0 = $5'
                 ELSE ' AND l.unit_id = $5' END
         || CASE WHEN p_from IS NULL THEN '' ELSE ' AND l.created_at >= $6' END

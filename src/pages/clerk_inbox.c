@@ -90,8 +90,10 @@ corr_inbox_begin(corr_page_t *p)
 
     ctx->tab = corr_query(p, "tab");
 
+    /* which one a role begins with is known with the first rows */
+
     if (!corr_form_choice_is(corr_tabs, ctx->tab)) {
-        ctx->tab = CORR_STR("new");
+        ctx->tab = CORR_STR("");
     }
 
     corr_inbox_date(p, "from", &ctx->from, &ctx->has_from);
@@ -213,6 +215,11 @@ corr_inbox_show(corr_page_t *p)
     corr_inbox_t  *ctx = p->data;
 
     letters = corr_db_rows(p, 2);
+
+    if (ctx->tab.len == 0) {
+        ctx->tab = (p->session.roles & CORR_EXPERT) ? CORR_STR("unit")
+                                                    : CORR_STR("new");
+    }
 
     corr_clerk_tabs(p, "tabs", corr_db_rows(p, 0), "tab",
                     ctx->search.len ? CORR_STR("") : ctx->tab);

@@ -4,8 +4,10 @@
 // The portal's addresses come in the environment (t/lib/Portal/Chromium.pm).
 
 import { chromium } from 'playwright-core';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { deflateSync } from 'node:zlib';
 
 const require = createRequire(import.meta.url);
 
@@ -145,6 +147,28 @@ export async function code(mobile) {
     return (await sms(mobile, /#\d{6}$/)).match(/#(\d{6})$/)[1];
 }
 
+// Does something that sends a code, and gives that code, not an older one.
+
+export async function codeFrom(mobile, act) {
+    const codes = async () => (await messages(mobile))
+        .filter((m) => /#\d{6}$/.test(m.text));
+    const before = (await codes()).length;
+
+    await act();
+
+    for (let i = 0; i < 100; i++) {
+        const now = await codes();
+
+        if (now.length > before) {
+            return now[0].text.match(/#(\d{6})$/)[1];
+        }
+
+        await new Promise((r) => setTimeout(r, 200));
+    }
+
+    throw new Error(`no code for ${mobile}`);
+}
+
 export function nationalCode() {
     const d = Array.from({ length: 9 }, () => Math.floor(Math.random() * 10));
     const r = d.reduce((s, x, i) => s + x * (10 - i), 0) % 11;
@@ -176,6 +200,67 @@ export async function totp(secret) {
     const at = mac[19] & 15;
 
     return String((mac.readUInt32BE(at) & 0x7fffffff) % 1e6).padStart(6, '0');
+}
+
+// As people type numbers.
+
+export function persian(s) {
+    return s.replace(/\d/g, (d) => String.fromCharCode(0x6f0 + Number(d)));
+}
+
+// The digits follow from the id and the key file, as services/captcha.h says.
+
+export async function captcha(page) {
+    const id = await page.locator('input[name=captcha_id]').inputValue();
+
+    return execFileSync(process.env.CAPTCHA_TOOL,
+                        [process.env.CAPTCHA_KEY, '5', id])
+        .toString().trim();
+}
+
+// A picture of noise: several megabytes that no compression makes small.
+export function noise(width, height) {
+    const raw = Buffer.alloc(height * (1 + width * 3));
+
+    for (let i = 0; i < raw.length; i++) {
+        raw[i] = i % (1 + width * 3) ? Math.random() * 256 : 0;
+    }
+
+    const chunk = (type, data) => {
+        const body = Buffer.concat([Buffer.from(type), data]);
+        const out = Buffer.alloc(8 + data.length + 4);
+
+        out.writeUInt32BE(data.length);
+        body.copy(out, 4);
+        out.writeUInt32BE(crc(body), 8 + data.length);
+        return out;
+    };
+    const head = Buffer.alloc(13);
+
+    head.writeUInt32BE(width);
+    head.writeUInt32BE(height, 4);
+    head[8] = 8;
+    head[9] = 2;
+
+    return Buffer.concat([
+        Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
+        chunk('IHDR', head), chunk('IDAT', deflateSync(raw)),
+        chunk('IEND', Buffer.alloc(0)),
+    ]);
+}
+
+function crc(data) {
+    let c = ~0;
+
+    for (const b of data) {
+        c ^= b;
+
+        for (let k = 0; k < 8; k++) {
+            c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+        }
+    }
+
+    return ~c >>> 0;
 }
 
 export async function run(story) {

@@ -3,13 +3,11 @@
 // without scripts for a company.
 
 import {
-    axe, base, close, code, desktop, is, legalId, like, messages, mobile,
-    nationalCode, ok, open, phone, picture, run, sms, staff, submit, title,
-    totp,
+    axe, base, captcha, close, code, desktop, is, legalId, like, messages,
+    mobile, nationalCode, noise, ok, open, persian, phone, picture, run, sms,
+    staff, submit, totp,
 } from './browser.mjs';
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { deflateSync } from 'node:zlib';
 
 const photo = `${process.env.SCREENS}/../photo.png`;
 
@@ -228,63 +226,4 @@ async function axeIf(page, how, name) {
     if (how !== 'plain') {
         await axe(page, name);
     }
-}
-
-function persian(s) {
-    return s.replace(/\d/g, (d) => String.fromCharCode(0x6f0 + Number(d)));
-}
-
-// The digits follow from the id and the key file, as services/captcha.h says.
-
-async function captcha(page) {
-    const id = await page.locator('input[name=captcha_id]').inputValue();
-
-    return execFileSync(process.env.CAPTCHA_TOOL,
-                        [process.env.CAPTCHA_KEY, '5', id])
-        .toString().trim();
-}
-
-// A picture of noise: several megabytes that no compression makes small.
-function noise(width, height) {
-    const raw = Buffer.alloc(height * (1 + width * 3));
-
-    for (let i = 0; i < raw.length; i++) {
-        raw[i] = i % (1 + width * 3) ? Math.random() * 256 : 0;
-    }
-
-    const chunk = (type, data) => {
-        const body = Buffer.concat([Buffer.from(type), data]);
-        const out = Buffer.alloc(8 + data.length + 4);
-
-        out.writeUInt32BE(data.length);
-        body.copy(out, 4);
-        out.writeUInt32BE(crc(body), 8 + data.length);
-        return out;
-    };
-    const head = Buffer.alloc(13);
-
-    head.writeUInt32BE(width);
-    head.writeUInt32BE(height, 4);
-    head[8] = 8;
-    head[9] = 2;
-
-    return Buffer.concat([
-        Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
-        chunk('IHDR', head), chunk('IDAT', deflateSync(raw)),
-        chunk('IEND', Buffer.alloc(0)),
-    ]);
-}
-
-function crc(data) {
-    let c = ~0;
-
-    for (const b of data) {
-        c ^= b;
-
-        for (let k = 0; k < 8; k++) {
-            c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-        }
-    }
-
-    return ~c >>> 0;
 }
