@@ -11,6 +11,7 @@
 #include "http/flow.h"
 #include "routes.h"
 
+#include "lib/tracking.h"
 #include "pages/health.h"
 #include "services/captcha.h"
 #include "services/filetype.h"
@@ -39,6 +40,7 @@ static void corr_default_work(corr_settings_t *s);
 static void *corr_create_loc_conf(ngx_conf_t *cf);
 static ngx_int_t corr_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t corr_load(ngx_conf_t *cf, corr_main_conf_t *mcf);
+static ngx_int_t corr_load_check(ngx_conf_t *cf, const corr_settings_t *s);
 static ngx_int_t corr_load_statements(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_secrets(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_services(ngx_conf_t *cf, corr_settings_t *s);
@@ -513,6 +515,10 @@ corr_load(ngx_conf_t *cf, corr_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    if (corr_load_check(cf, s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (corr_threads_declare(cf, &s->thread_pool) == NULL
         || corr_threads_declare(cf, &s->disk_thread_pool) == NULL)
     {
@@ -549,6 +555,62 @@ corr_load(ngx_conf_t *cf, corr_main_conf_t *mcf)
         if (corr_load_common(cf, s, lcf[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Numbers with which nothing would work, told before a worker finds out. */
+
+static ngx_int_t
+corr_load_check(ngx_conf_t *cf, const corr_settings_t *s)
+{
+    ngx_uint_t  i;
+
+    const struct {
+        const char  *name;
+        int64_t      value;
+        int64_t      min;
+        int64_t      max;
+    } limits[] = {
+        { "session_idle", s->session_idle, 1, INT32_MAX },
+        { "session_absolute", s->session_absolute, 1, INT32_MAX },
+        { "clerk_session_idle", s->clerk_session_idle, 1, INT32_MAX },
+        { "clerk_session_absolute", s->clerk_session_absolute, 1, INT32_MAX },
+        { "form_max_size", s->form_max_size, 4096, INT32_MAX },
+        { "form_max_fields", s->form_max_fields, 32, 10000 },
+        { "upload_max_size", s->upload_max_size, 1024, INT32_MAX },
+        { "upload_max_files", s->upload_max_files, 1, 100 },
+        { "subject_max", s->subject_max, 1, INT32_MAX },
+        { "text_max", s->text_max, 1, INT32_MAX },
+        { "code_lifetime", s->code_lifetime, 1, 600 },
+        { "code_tries", s->code_tries, 1, 100 },
+        { "captcha_lifetime", s->captcha_lifetime, 1, INT32_MAX },
+        { "tracking_digits", s->tracking_digits, CORR_TRACKING_MIN,
+          CORR_TRACKING_MAX },
+        { "relay_interval", s->relay_interval, 10, INT32_MAX },
+        { "relay_batch", s->relay_batch, 1, 1000 },
+        { "relay_lease", s->relay_lease, 1, INT32_MAX },
+        { "seal_interval", s->seal_interval, 10, INT32_MAX },
+        { "collect_grace", s->collect_grace, 1, INT32_MAX },
+        { "page_timeout", s->page_timeout, 100, INT32_MAX },
+        { "gateway_connections", s->http.connections, 1, 65535 },
+    };
+
+    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+
+        if (limits[i].value >= limits[i].min
+            && limits[i].value <= limits[i].max)
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence_%s\" is %L, not between %L "
+                           "and %L", limits[i].name, limits[i].value,
+                           limits[i].min, limits[i].max);
+        return NGX_ERROR;
     }
 
     return NGX_OK;

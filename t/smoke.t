@@ -27,6 +27,8 @@ my %wrong = (
     'an unknown directive' => [ http => "    correspondence_nonsense on;\n" ],
     'a bad value' => [ replace => [ [ qr/correspondence_captcha off;/,
                                       'correspondence_captcha perhaps;' ] ] ],
+    'an interval of nothing' => [
+        http => "    correspondence_relay_interval 0;\n" ],
     'no such html' => [ replace => [ [ qr/correspondence_html .*;/,
                                        'correspondence_html /nowhere;' ] ] ],
     'no key file' => [ replace => [ [ qr/correspondence_key_file .*;/,
