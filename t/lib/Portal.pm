@@ -302,6 +302,21 @@ sub value {
 sub owner { Staff::owner_sql($_[0]->{instance}, @_[1 .. $#_]) }
 
 
+# What a captcha shows, by its id.
+
+sub captcha_answer {
+    my ($self, $id) = @_;
+
+    croak "no id of a captcha: $id" if $id !~ /^[A-Za-z0-9_-]+$/;
+
+    my $key = "$self->{dir}/keys/portal.key";
+    my $digits = `cd '$top' && make -s build/corr-captcha >&2 && build/corr-captcha '$key' 5 $id`;
+
+    chomp $digits;
+    return $digits;
+}
+
+
 # The sandbox.
 
 sub sandbox {
