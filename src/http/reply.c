@@ -481,7 +481,9 @@ corr_reply_error(corr_page_t *p, ngx_uint_t status, ngx_uint_t message,
 
     if (msg == CORR_MSG_COUNT) {
         switch (status) {
-        case 400: msg = CORR_MSG_BAD_REQUEST; break;
+        case 400: /* fall through */
+        case 408: /* fall through */
+        case 422: msg = CORR_MSG_BAD_REQUEST; break;
         case 401: msg = CORR_MSG_SESSION_ENDED; break;
         case 403: msg = CORR_MSG_FORBIDDEN; break;
         case 404: msg = CORR_MSG_NOT_FOUND; break;

@@ -15,9 +15,11 @@ use IO::Select;
 use Time::HiRes qw(time);
 
 use Portal;
+use Portal::Texts;
 
 my $max = 256 * 1024;                  # four blocks of the body's reader
-my $p = Portal->new(http => "    correspondence_upload_max_size $max;\n");
+my $p = Portal->new(http => "    correspondence_upload_max_size $max;\n"
+                          . "    client_body_timeout 2s;\n");
 
 # All answers on a connection: status and the header Connection of each.
 
@@ -74,6 +76,25 @@ is_deeply(answers(head('/login', 'Content-Length: 900000',
 
 is_deeply(answers(head('/login', 'Content-Length: 0') . $next),
           [ [ 403, 'keep-alive' ], [ 200, 'close' ] ], 'no body at all');
+
+
+# A body that stops in the middle is no fault of the portal's.
+
+{
+    my $s = $p->socket;
+    my ($text, $until) = ('', time + 10);
+
+    syswrite $s, head('/login', 'Content-Length: 1000') . 'a=';
+
+    while (time < $until) {
+        next if !IO::Select->new($s)->can_read(0.2);
+        last if !sysread $s, $text, 65536, length $text;
+    }
+
+    utf8::decode($text);
+    like($text, qr{^HTTP/1\.1 408 .*^Connection: close}ms, 'a slow client');
+    like($text, qr/\Q@{[ msg('bad_request') ]}\E/, 'is told what happened');
+}
 
 
 # One byte too many, or a thousand: in the block that ends the file.
