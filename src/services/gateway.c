@@ -405,6 +405,7 @@ corr_call_answered(corr_gateway_call_t *call, corr_http_op_t *http)
 static void
 corr_call_unanswered(corr_gateway_call_t *call, corr_http_op_t *http)
 {
+    ngx_uint_t          again;
     corr_gateway_op_t  *op = &call->op;
 
     corr_gateway_health_note(call->gateway, 0, http->elapsed);
@@ -448,12 +449,14 @@ corr_call_unanswered(corr_gateway_call_t *call, corr_http_op_t *http)
         op->reference = call->sent_id;
     }
 
+    /* a connection fault: nothing was asked, so it may be asked again */
+
+    again = (!op->doubt && http->error != CORR_HTTP_BAD_REQUEST);
+
     corr_call_log(call, "did not answer");
     corr_op_free(&http->op);
 
-    /* a connection fault: nothing was asked, so it may be asked again */
-
-    if (!op->doubt && http->error != CORR_HTTP_BAD_REQUEST) {
+    if (again) {
         corr_call_again(call);
         return;
     }

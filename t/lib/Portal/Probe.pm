@@ -26,6 +26,9 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $asan = ($ENV{CORR_ASAN} // 0) ne '0';
+my $nginx = $asan ? "$top/build/asan/nginx" : '/usr/sbin/nginx';
+my $build = $asan ? "$top/build/asan" : "$top/build";
 
 
 sub new {
@@ -39,6 +42,15 @@ sub new {
                          CLEANUP => !$ENV{CORR_TEST_KEEP}),
         port  => free_port(),
     }, $class;
+
+    # workers write here, whoever they are
+
+    chmod 0777, $self->{dir};
+
+    # pools are not freed at exit
+
+    $ENV{ASAN_OPTIONS} = "log_path=$self->{dir}/asan:detect_odr_violation=0:"
+                         . 'detect_leaks=0' if $asan;
 
     $self->write_secrets;
     $self->write_conf;
@@ -72,7 +84,7 @@ sub write_conf {
     $conf =~ s/\@SECRETS\@/$self->{dir}\/secrets/g;
 
     write_file("$self->{dir}/nginx.conf", <<"END");
-load_module $top/build/gateway_probe.so;
+load_module $build/gateway_probe.so;
 daemon off;
 master_process on;
 pid $self->{dir}/nginx.pid;
@@ -103,7 +115,7 @@ END
 
 sub check {
     my ($self) = @_;
-    my $said = `/usr/sbin/nginx -t -e stderr -p $self->{dir} -c $self->{dir}/nginx.conf 2>&1`;
+    my $said = `$nginx -t -e stderr -p $self->{dir} -c $self->{dir}/nginx.conf 2>&1`;
 
     return ($? == 0, $said);
 }
@@ -118,7 +130,7 @@ sub start {
     $self->{pid} = fork // die "fork: $!\n";
 
     if ($self->{pid} == 0) {
-        exec '/usr/sbin/nginx', '-e', "$self->{dir}/error.log",
+        exec $nginx, '-e', "$self->{dir}/error.log",
              '-p', $self->{dir}, '-c', "$self->{dir}/nginx.conf"
             or POSIX::_exit(1);
     }
@@ -217,8 +229,11 @@ sub done {
     my @bad = grep { my $l = $_; !grep { $l =~ $_ } @{ $self->{allow} } }
               $log =~ /^.*\[(?:alert|crit|emerg)\].*$/mg;
 
+    push @bad, $log =~ /^.*exited (?:on signal|with code [1-9]).*$/mg;
     is_deeply \@bad, [], 'no alerts';
     unlike $log, qr/AddressSanitizer|runtime error:/, 'no sanitizer words';
+
+    is_deeply [ glob "$self->{dir}/asan*" ], [], 'nothing of a sanitizer';
 
     my @seen = grep { length && index($log, $_) >= 0 } @secrets,
                values %{ $self->{secrets} // {} };
