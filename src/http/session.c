@@ -310,7 +310,14 @@ corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
 {
     corr_str_t  argv[4], agent;
 
+    /* any bytes may stand there, and a page shows them */
+
     agent = corr_request_header(p->request, "user-agent");
+
+    if (corr_text_clean(&p->alloc, agent, 0, &agent) != CORR_OK) {
+        agent.len = 0;
+    }
+
     agent = corr_utf8_prefix(agent, CORR_AGENT_MAX);
 
     argv[0] = CORR_STR("HSET");
