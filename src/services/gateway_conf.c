@@ -81,6 +81,8 @@ static char *corr_gateway_set_body(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_token(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
+static char *corr_token_word(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t, ngx_str_t **at, ngx_str_t *last);
 static char *corr_gateway_set_variable(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_template(ngx_conf_t *cf,
@@ -127,6 +129,8 @@ static ngx_uint_t corr_request_local(corr_str_t host);
 
 static char *corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *from, corr_place_e place, corr_gateway_text_t *text);
+static char *corr_text_special(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    u_char **p, u_char *last, corr_gateway_part_t *part);
 static char *corr_text_variable(ngx_conf_t *cf, corr_gateway_builder_t *b,
     u_char **p, u_char *last, corr_gateway_part_t *part);
 static char *corr_text_own(ngx_conf_t *cf, corr_gateway_builder_t *b,
@@ -631,7 +635,6 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *value)
 {
     char                  *rv;
-    ngx_str_t              name = ngx_string("Authorization");
     ngx_str_t             *v, *last;
     corr_gateway_token_t  *t;
 
@@ -650,9 +653,8 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
     rv = corr_request_line(cf, b, &t->request, &value[1], &value[2]);
 
     last = value + cf->args->nelts;
-    v = value + 3;
 
-    while (rv == NGX_CONF_OK && v < last) {
+    for (v = value + 3; rv == NGX_CONF_OK && v < last; /* void */) {
 
         if (last - v < 2) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -660,55 +662,7 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_strcmp(v->data, "form") == 0
-            || ngx_strcmp(v->data, "json") == 0
-            || ngx_strcmp(v->data, "query") == 0)
-        {
-            rv = corr_request_body(cf, b, &t->request, v, v + 1);
-            v += 2;
-
-        } else if (ngx_strcmp(v->data, "header") == 0 && last - v > 2) {
-            rv = corr_request_header(cf, b, &t->request, v + 1, v + 2, 0);
-            v += 3;
-
-        } else if (ngx_strcmp(v->data, "basic") == 0) {
-            rv = corr_request_header(cf, b, &t->request, &name, v + 1, 1);
-            v += 2;
-
-        } else if (ngx_strcmp(v->data, "refresh") == 0 && last - v > 2) {
-            t->refresh = corr_make_str(v[1].data, v[1].len);
-            rv = corr_text_compile(cf, b, v + 2,
-                                   corr_str_is(t->request.type,
-                                               "application/json")
-                                   ? CORR_PLACE_JSON : CORR_PLACE_URL,
-                                   &t->again);
-            v += 3;
-
-        } else if (ngx_strcmp(v->data, "take") == 0) {
-            t->take = corr_make_str(v[1].data, v[1].len);
-            v += 2;
-
-        } else if (ngx_strcmp(v->data, "expires") == 0
-                   || ngx_strcmp(v->data, "expires_ms") == 0)
-        {
-            t->expires_unit = v->len > 7 ? 1000 : 1;
-            t->expires = corr_make_str(v[1].data, v[1].len);
-            v += 2;
-
-        } else if (ngx_strcmp(v->data, "lifetime") == 0) {
-            t->lifetime = ngx_parse_time(&v[1], 1);
-
-            if (t->lifetime <= 0) {
-                return "has a bad lifetime";
-            }
-
-            v += 2;
-
-        } else {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown word \"%V\" in \"token\"", v);
-            return NGX_CONF_ERROR;
-        }
+        rv = corr_token_word(cf, b, t, &v, last);
     }
 
     if (rv != NGX_CONF_OK) {
@@ -725,6 +679,66 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
     b->gateway->token = t;
 
     return NGX_CONF_OK;
+}
+
+
+/* One word of a token with what belongs to it; *v moves behind it. */
+
+static char *
+corr_token_word(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t, ngx_str_t **at, ngx_str_t *last)
+{
+    ngx_str_t  *v = *at;
+    ngx_str_t   name = ngx_string("Authorization");
+
+    *at += 2;
+
+    if (ngx_strcmp(v->data, "form") == 0 || ngx_strcmp(v->data, "json") == 0
+        || ngx_strcmp(v->data, "query") == 0)
+    {
+        return corr_request_body(cf, b, &t->request, v, v + 1);
+    }
+
+    if (ngx_strcmp(v->data, "basic") == 0) {
+        return corr_request_header(cf, b, &t->request, &name, v + 1, 1);
+    }
+
+    if (ngx_strcmp(v->data, "take") == 0) {
+        t->take = corr_make_str(v[1].data, v[1].len);
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(v->data, "expires") == 0
+        || ngx_strcmp(v->data, "expires_ms") == 0)
+    {
+        t->expires_unit = v->len > 7 ? 1000 : 1;
+        t->expires = corr_make_str(v[1].data, v[1].len);
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(v->data, "lifetime") == 0) {
+        t->lifetime = ngx_parse_time(&v[1], 1);
+        return t->lifetime > 0 ? NGX_CONF_OK : "has a bad lifetime";
+    }
+
+    if (last - v > 2 && ngx_strcmp(v->data, "header") == 0) {
+        *at = v + 3;
+        return corr_request_header(cf, b, &t->request, v + 1, v + 2, 0);
+    }
+
+    if (last - v > 2 && ngx_strcmp(v->data, "refresh") == 0) {
+        *at = v + 3;
+        t->refresh = corr_make_str(v[1].data, v[1].len);
+        return corr_text_compile(cf, b, v + 2,
+                                 corr_str_is(t->request.type,
+                                             "application/json")
+                                 ? CORR_PLACE_JSON : CORR_PLACE_URL,
+                                 &t->again);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown word \"%V\" in \"token\"", v);
+    return NGX_CONF_ERROR;
 }
 
 
@@ -1319,12 +1333,10 @@ static char *
 corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b, ngx_str_t *from,
     corr_place_e place, corr_gateway_text_t *text)
 {
-    char                 *rv;
     u_char               *p, *start, *last;
     ngx_uint_t            quoted, json;
-    corr_str_t            secret;
     ngx_array_t           parts;
-    corr_gateway_part_t   part, *used;
+    corr_gateway_part_t   part;
 
     if (ngx_array_init(&parts, cf->pool, 8, sizeof(corr_gateway_part_t))
         != NGX_OK)
@@ -1344,13 +1356,8 @@ corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b, ngx_str_t *from,
             continue;
         }
 
-        if (json && *p == '"') {
-            quoted = !quoted;
-            p++;
-            continue;
-        }
-
         if (*p != '$' && !(*p == '@' && last - p > 1 && p[1] == '/')) {
+            quoted ^= (json && *p == '"');
             p++;
             continue;
         }
@@ -1358,44 +1365,11 @@ corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b, ngx_str_t *from,
         ngx_memzero(&part, sizeof(part));
         part.place = json ? corr_text_json_place(quoted) : place;
 
-        if (corr_text_literal(cf, &parts, place, start, p) != NGX_OK) {
+        if (corr_text_literal(cf, &parts, place, start, p) != NGX_OK
+            || corr_text_special(cf, b, &p, last, &part) != NGX_CONF_OK
+            || corr_text_push(cf, &parts, &part) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
-        }
-
-        if (*p == '@') {
-            rv = corr_text_secret(cf, &p, last, &secret);
-
-            if (rv == NGX_CONF_OK
-                && corr_text_escaped(cf, part.place, secret, &part.text)
-                   != NGX_OK)
-            {
-                rv = NGX_CONF_ERROR;
-            }
-
-        } else if (last - p > 1 && p[1] == '$') {
-            part.text = CORR_STR("$");
-            p += 2;
-            rv = NGX_CONF_OK;
-
-        } else {
-            rv = corr_text_variable(cf, b, &p, last, &part);
-        }
-
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-
-        if (corr_text_push(cf, &parts, &part) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (part.var) {
-            used = ngx_array_push(&b->gateway->vars);
-            if (used == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            *used = part;
         }
 
         start = p;
@@ -1409,6 +1383,44 @@ corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b, ngx_str_t *from,
     text->n = parts.nelts;
 
     return NGX_CONF_OK;
+}
+
+
+/* What begins with $ or @/; *p moves behind it. */
+
+static char *
+corr_text_special(ngx_conf_t *cf, corr_gateway_builder_t *b, u_char **p,
+    u_char *last, corr_gateway_part_t *part)
+{
+    char        *rv;
+    corr_str_t   secret;
+
+    if (**p == '@') {
+        rv = corr_text_secret(cf, p, last, &secret);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        return corr_text_escaped(cf, part->place, secret, &part->text)
+               == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
+    if (last - *p > 1 && (*p)[1] == '$') {
+        part->text = CORR_STR("$");
+        *p += 2;
+        return NGX_CONF_OK;
+    }
+
+    rv = corr_text_variable(cf, b, p, last, part);
+
+    if (rv == NGX_CONF_OK && part->var
+        && corr_text_push(cf, &b->gateway->vars, part) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
 }
 
 
