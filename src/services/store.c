@@ -48,7 +48,9 @@ static corr_store_error_e corr_directory_place(corr_incoming_t *in,
     corr_stored_t *stored);
 static int corr_directory_place_locked(corr_incoming_t *in,
     corr_stored_t *stored);
-static int corr_directory_reuse(const char *path, uint64_t size);
+static int corr_directory_reuse(const char *path, uint64_t size,
+    const unsigned char *hash);
+static int corr_directory_same(int fd, const unsigned char *hash);
 static int corr_directory_sync(const char *path);
 static void corr_directory_abandon(corr_incoming_t *in);
 static corr_store_error_e corr_directory_scan(corr_store_t *store,
@@ -459,7 +461,7 @@ corr_directory_place_locked(corr_incoming_t *in, corr_stored_t *stored)
         return -1;
     }
 
-    known = corr_directory_reuse(path, in->size);
+    known = corr_directory_reuse(path, in->size, stored->hash);
 
     if (known == -1) {
         return -1;
@@ -488,14 +490,16 @@ corr_directory_place_locked(corr_incoming_t *in, corr_stored_t *stored)
 /*
  * Is the file there already?  Then it becomes young, so that the collector
  * leaves it alone until the row is there, and is synced: the one who placed
- * it may not have come that far.  One of another length is a broken one, and
- * is replaced.
+ * it may not have come that far.  One of another length, or whose bytes have
+ * changed since, is a broken one, and is replaced: what is accepted now must
+ * not depend on it.
  */
 
 static int
-corr_directory_reuse(const char *path, uint64_t size)
+corr_directory_reuse(const char *path, uint64_t size,
+    const unsigned char *hash)
 {
-    int          fd, err;
+    int          fd, err, same;
     struct stat  st;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -509,18 +513,56 @@ corr_directory_reuse(const char *path, uint64_t size)
     if (fstat(fd, &st) == -1) {
         err = errno;
 
-    } else if ((uint64_t) st.st_size != size) {
-        close(fd);
-        return 0;
+    } else {
+        same = (uint64_t) st.st_size == size && corr_directory_same(fd, hash);
 
-    } else if (futimens(fd, NULL) == -1 || fsync(fd) == -1) {
-        err = errno;
+        if (!same) {
+            close(fd);
+            return 0;
+        }
+
+        if (futimens(fd, NULL) == -1 || fsync(fd) == -1) {
+            err = errno;
+        }
     }
 
     close(fd);
     errno = err;
 
     return err ? -1 : 1;
+}
+
+
+/* A file that cannot be read is as good as another one. */
+
+static int
+corr_directory_same(int fd, const unsigned char *hash)
+{
+    ssize_t                   n;
+    unsigned char             block[65536];
+    unsigned char             digest[crypto_hash_sha256_BYTES];
+    unsigned char             hex[CORR_STORE_HASH];
+    crypto_hash_sha256_state  state;
+
+    crypto_hash_sha256_init(&state);
+
+    while ((n = read(fd, block, sizeof(block))) != 0) {
+
+        if (n == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return 0;
+        }
+
+        crypto_hash_sha256_update(&state, block, (unsigned long long) n);
+    }
+
+    crypto_hash_sha256_final(&state, digest);
+    corr_secrets_hex(digest, sizeof(digest), hex);
+
+    return memcmp(hex, hash, CORR_STORE_HASH) == 0;
 }
 
 

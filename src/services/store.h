@@ -8,7 +8,8 @@
  * a row about it be committed.
  *
  * The same bytes again: the file that is there is kept, made young again and
- * synced again (the first writer may have died before its own sync).
+ * synced again (the first writer may have died before its own sync).  One
+ * whose bytes are no longer those it is named by is replaced.
  *
  * A file without a row is an orphan.  The collector finds old files, asks
  * the database, and removes them one by one; a lock per first byte of the
