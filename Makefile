@@ -41,7 +41,7 @@ NESTED = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .DEFAULT_GOAL = all
 
-all: module $(BUILD)/corr-render $(BUILD)/corr-staff
+all: module $(BUILD)/corr-render $(BUILD)/corr-staff $(BUILD)/corr-fsck
 
 
 # The tables from sql/ and html/; files change only when their text does.

@@ -9,6 +9,13 @@ $(BUILD)/corr-staff: src/tools/corr-staff.c src/services/secrets.c \
 	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-staff.d $(CORR_LDFLAGS) \
 	    -o $@ $(filter %.c %.a,$^) -lsodium -lcrypto
 
+# compares rows and store; sql/fsck runs it
+$(BUILD)/corr-fsck: src/tools/corr-fsck.c src/services/store.c \
+    src/services/filetype.c src/services/secrets.c \
+    $(BUILD)/libcorrespondence.a
+	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-fsck.d $(CORR_LDFLAGS) \
+	    -o $@ $(filter %.c %.a,$^) -lsodium -lmagic -lcrypto
+
 # tests that answer captchas
 $(BUILD)/corr-captcha: t/tools/corr-captcha.c src/services/secrets.c \
     src/services/captcha.c $(BUILD)/libcorrespondence.a
@@ -39,6 +46,7 @@ $(SERVICES_UNIT)/%_test: t/unit/services/%_test.c $(SERVICES_OBJECTS) \
 	    $(UNIT)/lib.a $(SERVICES_LIBS)
 
 -include $(wildcard $(SERVICES_UNIT)/*.d $(BUILD)/corr-staff.d \
+    $(BUILD)/corr-fsck.d \
     $(BUILD)/corr-captcha.d)
 
 # every system call of the store can be failed by its test
