@@ -1,0 +1,61 @@
+#!/usr/bin/perl
+
+# Under TLS: cookies with __Host- and Secure, HSTS on every reply; a cookie of
+# the name without the prefix is nobody's.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use File::Temp qw(tempdir);
+use Portal;
+
+my $dir = tempdir('corr-tls-XXXXXX', DIR => '/tmp', CLEANUP => 1);
+
+chmod 0755, $dir;
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+       . " -keyout $dir/key.pem -out $dir/cert.pem 2>/dev/null") == 0
+    or die "openssl\n";
+chmod 0644, "$dir/key.pem";
+
+my $port = Instance::free_port();
+my $p = Portal->new(server => "        listen 127.0.0.1:$port ssl;\n"
+    . "        ssl_certificate $dir/cert.pem;\n"
+    . "        ssl_certificate_key $dir/key.pem;\n"
+    . "        ssl_protocols TLSv1.2 TLSv1.3;\n");
+my $who = $p->browser->signup;
+my $b = $p->browser(base => "https://127.0.0.1:$port",
+                    ua => { insecure => 1 });
+
+for my $path ('/login', '/desk', '/nowhere', '/clerk/login') {
+    $b->get($path);
+    is($b->header('Strict-Transport-Security'),
+       'max-age=63072000; includeSubDomains', "$path: HSTS");
+}
+
+$b->login_code($who->{national_code}, $who->{mobile});
+is($b->get('/desk')->status, 200, 'logged in under TLS');
+
+my $token = $b->cookie('__Host-correspondence');
+ok($token, 'the cookie has the prefix');
+ok(!$b->cookie('correspondence'), 'and is there once');
+
+my $n = $p->browser(base => "https://127.0.0.1:$port",
+                    ua => { insecure => 1 });
+$n->get('/login');
+my @set = @{ $n->tx->res->headers->every_header('Set-Cookie') };
+ok(scalar @set, 'a cookie');
+like($_, qr{^__Host-[\w-]+=[\w-]+; Path=/; HttpOnly; SameSite=Lax; Secure},
+     'with all its marks') for @set;
+cmp_ok(length, '<', 4096, 'short') for @set;
+
+$n = $p->browser(base => "https://127.0.0.1:$port", ua => { insecure => 1 });
+is($n->get('/desk', { Cookie => "correspondence=$token" })->status, 303,
+   'without the prefix it is nobody\'s');
+is($n->get('/desk', { Cookie => "__Host-correspondence=$token" })->status,
+   200, 'with it it is');
+
+$p->done;
