@@ -33,6 +33,8 @@ sub kinds { qw(worker postgres redis master backend sandbox away reload
 # then it can be full.  The mount lives in this process's name space only.
 
 sub own_mounts {
+    return if $^C;      # perl -c: nothing is run
+
     return if $> != 0 || $ENV{CORR_TORTURE_MOUNTS};
 
     $ENV{CORR_TORTURE_MOUNTS} = 1;
