@@ -801,7 +801,12 @@ corr_body_leave(corr_page_t *p)
         r->keepalive = 0;
     }
 
-    if (ngx_http_discard_request_body(r) != NGX_OK) {
+    /*
+     * Of a body that is still coming nobody knows whether the client, with
+     * our answer in its hands, will send the rest before its next request.
+     */
+
+    if (ngx_http_discard_request_body(r) != NGX_OK || r->discard_body) {
         r->keepalive = 0;
     }
 }
