@@ -16,7 +16,9 @@
 
 
 #define CORR_FILE_BEGINNING    65536    /* bytes that libmagic sees */
+#ifndef CORR_FILE_BUFFER                /* t/fuzz takes a small one */
 #define CORR_FILE_BUFFER       65536
+#endif
 #define CORR_FILE_COOKIES      16       /* kept; one per thread is enough */
 #define CORR_FILE_PDF_END      1024     /* %%EOF must be in there: ISO 32000-1
                                            annex H, note 18 */

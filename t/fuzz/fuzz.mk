@@ -1,4 +1,4 @@
-# Fuzzing of src/lib with clang's libFuzzer: every t/fuzz/NAME_fuzz.c is a
+# Fuzzing with clang's libFuzzer: every t/fuzz/NAME_fuzz.c is a
 # target, t/fuzz/corpus/NAME its seeds.  What libFuzzer finds new goes to
 # $(BUILD)/fuzz/NAME.corpus, what fails to $(BUILD)/fuzz/NAME-*.
 #
@@ -41,5 +41,17 @@ $(FUZZ)/%_fuzz: t/fuzz/%_fuzz.c $(FUZZ)/lib.a
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ)/lib.a \
 	    -lyajl -lm
+
+# one service: what a file is.  Its buffer is small, its libmagic the target's
+
+$(FUZZ)/filetype.o: src/services/filetype.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Isrc \
+	    -DCORR_FILE_BUFFER=1024 -c -o $@ $<
+
+$(FUZZ)/filetype_fuzz: t/fuzz/filetype_fuzz.c $(FUZZ)/filetype.o \
+    $(FUZZ)/lib.a
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Isrc -o $@ $< \
+	    $(FUZZ)/filetype.o $(FUZZ)/lib.a -lyajl -lm
 
 -include $(wildcard $(FUZZ)/*.d $(FUZZ)/lib/*.d)

@@ -1,0 +1,146 @@
+/*
+ * File types: the structure of pictures and PDFs, behind what libmagic says.
+ * libmagic itself is not fuzzed: the first byte says in its place what the
+ * rest is.  The buffer is small (fuzz.mk), so that a short file has borders.
+ */
+
+#define _GNU_SOURCE    /* memfd_create() */
+
+#include "fuzz.h"
+#include "services/filetype.h"
+
+#include <magic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+
+#define FUZZ_PIXELS   1000000
+
+
+static const char  *media;
+
+
+magic_t
+magic_open(int flags)
+{
+    (void) flags;
+
+    return (magic_t) &media;
+}
+
+
+int
+magic_load(magic_t cookie, const char *database)
+{
+    (void) cookie;
+    (void) database;
+
+    return 0;
+}
+
+
+void
+magic_close(magic_t cookie)
+{
+    (void) cookie;
+}
+
+
+const char *
+magic_buffer(magic_t cookie, const void *data, size_t len)
+{
+    (void) cookie;
+    must(data != NULL && len > 0);
+
+    return media;
+}
+
+
+static corr_file_verdict_e
+fuzz_check(corr_filetypes_t *types, const uint8_t *data, size_t size,
+    corr_filetype_t *found)
+{
+    static int  fd = -1;
+
+    if (fd == -1) {
+        fd = memfd_create("fuzz", 0);
+    }
+
+    must(fd != -1 && ftruncate(fd, 0) == 0);
+    must(pwrite(fd, data, size, 0) == (ssize_t) size);
+
+    return corr_filetype_check(types, fd, CORR_STR("name"), found);
+}
+
+
+/* A whole one begins as it must, and says how large it is. */
+
+static void
+fuzz_whole(const uint8_t *data, size_t size, const corr_filetype_t *found)
+{
+    must(strcmp(found->media_type, media) == 0);
+    must(corr_filetype_by_media_type(corr_cstr(media)) != NULL);
+
+    if (found->kind == CORR_FILETYPE_PDF) {
+        must(size >= 8 && memcmp(data, "%PDF-", 5) == 0);
+        must(memmem(data, size, "%%EOF", 5) != NULL);
+        must(found->width == 0 && found->height == 0);
+        return;
+    }
+
+    must(found->width > 0 && found->height > 0);
+    must((uint64_t) found->width * found->height <= FUZZ_PIXELS);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char                  error[CORR_SERVICE_ERROR];
+    uint8_t              *longer;
+    corr_filetype_t       found, again;
+    corr_file_verdict_e   verdict;
+
+    static corr_filetypes_t  *types;
+
+    static const char  *kinds[] = { "image/jpeg", "image/png",
+                                    "application/pdf" };
+
+    if (types == NULL) {
+        types = corr_filetypes_load(CORR_FILETYPE_JPEG | CORR_FILETYPE_PNG
+                                    | CORR_FILETYPE_PDF, FUZZ_PIXELS, error);
+        must(types != NULL);
+    }
+
+    if (size < 2) {
+        return 0;
+    }
+
+    media = kinds[*data++ % 3];
+    size--;
+
+    verdict = fuzz_check(types, data, size, &found);
+    must(verdict != CORR_FILE_EMPTY && verdict != CORR_FILE_KIND
+         && verdict != CORR_FILE_EXTENSION && verdict != CORR_FILE_READ);
+
+    if (verdict != CORR_FILE_OK) {
+        return 0;
+    }
+
+    fuzz_whole(data, size, &found);
+
+    /* what is behind a picture's end does not change what it is */
+
+    if (found.kind != CORR_FILETYPE_PDF) {
+        longer = malloc(size + 3000);
+        must(longer != NULL);
+        memcpy(longer, data, size);
+        memset(longer + size, 0xff, 3000);
+
+        must(fuzz_check(types, longer, size + 3000, &again) == CORR_FILE_OK);
+        must(again.width == found.width && again.height == found.height);
+        free(longer);
+    }
+
+    return 0;
+}
