@@ -33,6 +33,9 @@ use Time::HiRes qw(sleep time);
 use constant SOCKET_PATH => 107;
 use constant SOCKET_NAME => length '/p/.s.PGSQL.5432';
 
+# what nginx.conf.example asks for, twice: a connection and a file of each
+use constant FILES => 8192;
+
 use constant SECRETS => qw(pgsb.password pgsb.client shahkar.basic pgsb.pid
                            zohal.key kavenegar.key);
 
@@ -93,11 +96,26 @@ sub as_user {
 }
 
 
+# Many a login has 1024 open files, and more for the asking; nginx warns when
+# it may have fewer than connections.
+
+sub raise_files {
+    my $limits = slurp('/proc/self/limits');
+    my ($soft, $hard) = $limits =~ /^Max open files\s+(\d+)\s+(\d+)/m
+        or return;
+    my $files = $hard < FILES ? $hard : FILES;
+
+    system('prlimit', "--pid=$$", "--nofile=$files:$hard") if $soft < $files;
+}
+
+
 # Directories, secrets, and copies of what the user could not read.
 
 sub prepare {
     my ($self) = @_;
     my $dir = $self->{dir};
+
+    raise_files();
 
     $self->own_dir($dir);
     $self->own_dir("$dir/$_")
