@@ -389,6 +389,18 @@ LANGUAGE sql IMMUTABLE AS $$
              * interval '1 second' END
 $$;
 
+-- Whom an address stands for where tries of addresses are counted: an IPv6
+-- one for its /64, which is what one household or server has, an IPv4 one
+-- written as IPv6 for itself.  What is no address (a socket) is what it is.
+CREATE OR REPLACE FUNCTION address_group(p_address text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p_address ~ '^::ffff:[0-9.]+$' THEN substr(p_address, 8)
+        WHEN p_address ~ '^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*$'
+        THEN host(network(set_masklen(p_address::inet, 64)))
+        ELSE p_address END
+$$;
+
 -- Takes one try of (scope, key) before the secret is even looked at, so that
 -- a thousand at once are a thousand tries.  Returns 0 to go on, or the
 -- seconds to wait.  A success gives all tries back with tries_clear().

@@ -27,10 +27,15 @@ DECLARE
     v_recent    integer;
     v_row       record;
     v_at        timestamptz;
+    v_from      text := address_group(p_address);
 BEGIN
     -- Always in this order, so that requests never wait in a circle.
     PERFORM pg_advisory_xact_lock(hashtextextended('nc:' || p_national_code, 1));
     PERFORM pg_advisory_xact_lock(hashtextextended('mobile:' || p_mobile, 1));
+
+    IF NOT p_known THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('from:' || v_from, 1));
+    END IF;
 
     -- The pace of one browser.
     SELECT count(*), max(created_at) INTO v_recent, v_last FROM codes
@@ -66,7 +71,7 @@ BEGIN
                AND created_at > v_now - v_row.span
             UNION ALL
             SELECT created_at FROM codes
-             WHERE v_row.col = 'address' AND address = p_address
+             WHERE v_row.col = 'address' AND address = v_from
                AND NOT p_known
                AND created_at > v_now - v_row.span) AS w
          ORDER BY created_at DESC
@@ -140,7 +145,7 @@ BEGIN
     INSERT INTO codes (purpose, national_code, mobile, birth_date, person_id,
                        browser, known, address, code_hash, expires_at)
     VALUES (p_purpose, p_national_code, p_mobile, p_birth_date, p_person,
-            p_browser, v_known, p_address, p_code_hash,
+            p_browser, v_known, address_group(p_address), p_code_hash,
             clock_timestamp() + v_life)
     RETURNING codes.expires_at INTO expires_at;
 

@@ -521,8 +521,10 @@ RETURNS TABLE (verdict text, wait integer, status text,
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    v_from  text := address_group(p_address);
 BEGIN
-    wait := tries_take('track', p_address, 10, 900);
+    wait := tries_take('track', v_from, 10, 900);
 
     IF wait = 0 THEN
         wait := tries_take('track_code', p_code, 5, 900);
@@ -547,7 +549,7 @@ BEGIN
         -- Not the whole count: one known code must not pay for guesses.
         UPDATE tries SET failures = greatest(failures - 1, 0),
                blocked_until = NULL
-         WHERE scope = 'track' AND key = p_address;
+         WHERE scope = 'track' AND key = v_from;
     ELSE
         verdict := 'unknown';
         PERFORM audit_add('nobody', NULL, NULL, 'track_failed', 'letter',

@@ -89,6 +89,7 @@ corr_str_t
 corr_throttle_key(corr_page_t *p, const char *what)
 {
     u_char            *key, *last;
+    ngx_str_t          text;
     corr_str_t         none = corr_null_str;
     ngx_connection_t  *c = p->request->connection;
 
@@ -96,7 +97,9 @@ corr_throttle_key(corr_page_t *p, const char *what)
     struct sockaddr_in6  *sin6;
 #endif
 
-    key = ngx_pnalloc(p->pool, ngx_strlen(what) + c->addr_text.len + 32);
+    text = c->addr_text;
+
+    key = ngx_pnalloc(p->pool, ngx_strlen(what) + text.len + 32);
     if (key == NULL) {
         return none;
     }
@@ -106,16 +109,22 @@ corr_throttle_key(corr_page_t *p, const char *what)
 #if (NGX_HAVE_INET6)
     sin6 = (struct sockaddr_in6 *) c->sockaddr;
 
-    if (sin6->sin6_family == AF_INET6
-        && !IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr))
-    {
-        last = ngx_hex_dump(last, sin6->sin6_addr.s6_addr, 8);
+    if (sin6->sin6_family == AF_INET6) {
 
-        return corr_make_str(key, last - key);
+        if (!IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            last = ngx_hex_dump(last, sin6->sin6_addr.s6_addr, 8);
+
+            return corr_make_str(key, last - key);
+        }
+
+        /* an IPv4 address written as IPv6 is the same one */
+
+        text.data += sizeof("::ffff:") - 1;
+        text.len -= sizeof("::ffff:") - 1;
     }
 #endif
 
-    last = ngx_sprintf(last, "%V", &c->addr_text);
+    last = ngx_sprintf(last, "%V", &text);
 
     return corr_make_str(key, last - key);
 }
