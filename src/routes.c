@@ -125,7 +125,8 @@ const corr_route_t  corr_citizen_routes[] = {
     corr_get("/track", CORR_ANYONE, corr_track_steps),
     corr_post("/track", CORR_ANYONE, corr_track_find_steps,
               corr_track_steps),
-    corr_get("/verify/{code}/{seal}", CORR_ANYONE, corr_verify_steps),
+    corr_get("/verify/{code}/{seal}", CORR_ANYONE|CORR_VEILED,
+             corr_verify_steps),
     corr_post("/captcha", CORR_ANYONE, corr_captcha_steps, NULL),
     corr_get("/captcha/{id}.png", CORR_ANYONE, corr_captcha_png_steps),
     corr_get("/captcha/{id}.wav", CORR_ANYONE, corr_captcha_wav_steps),
@@ -216,9 +217,10 @@ const corr_route_t  corr_clerk_routes[] = {
 
     /* an invitation: whoever has the link */
 
-    corr_get("/invitations/{token}", CORR_ANYONE, corr_invitation_steps),
-    corr_post("/invitations/{token}", CORR_ANYONE, corr_invitation_try_steps,
-              corr_invitation_steps),
+    corr_get("/invitations/{token}", CORR_ANYONE|CORR_VEILED,
+             corr_invitation_steps),
+    corr_post("/invitations/{token}", CORR_ANYONE|CORR_VEILED,
+              corr_invitation_try_steps, corr_invitation_steps),
     corr_get("/totp", CORR_ANYONE, corr_enrol_steps),
     corr_post("/totp", CORR_ANYONE, corr_enrol_try_steps, corr_enrol_steps),
 

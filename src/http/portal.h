@@ -69,6 +69,14 @@ typedef ngx_int_t (*corr_step_pt)(corr_page_t *p);
                                            first step looks at who it is */
 #define CORR_HALF           0x2000      /* a clerk between password and
                                            TOTP code; nobody else */
+#define CORR_VEILED         0x8000      /* who has its address has what is
+                                           behind it: logs name the route
+                                           in its place */
+
+/* Does a route let anyone in?  (To a route.) */
+
+#define corr_route_is_open(route)                                             \
+    (((route)->who & ~CORR_VEILED) == CORR_ANYONE)
 
 #define CORR_GET            NGX_HTTP_GET        /* HEAD as well */
 #define CORR_POST           NGX_HTTP_POST

@@ -12,6 +12,7 @@
 
 static ngx_uint_t corr_router_match(corr_str_t pattern, corr_str_t path,
     corr_str_t *params);
+static void corr_router_veil(corr_page_t *p, const corr_route_t *route);
 static ngx_int_t corr_router_absent(corr_page_t *p);
 
 
@@ -52,6 +53,7 @@ corr_router_find(corr_page_t *p)
             && corr_router_match(corr_from_ngx(route->path), p->path,
                                  p->params))
         {
+            corr_router_veil(p, route);
             p->route = route;
             return NGX_OK;
         }
@@ -110,6 +112,44 @@ corr_router_match(corr_str_t pattern, corr_str_t path, corr_str_t *params)
 }
 
 
+/*
+ * What logs write of a request is its line: with a veiled route's own path
+ * instead of the address, they hold no link that somebody else could open
+ * (ASVS 14.2.1).  Nothing but logs reads the two once a location is found.
+ */
+
+static void
+corr_router_veil(corr_page_t *p, const corr_route_t *route)
+{
+    u_char              *last;
+    ngx_str_t           *base = &p->loc->base;
+    ngx_http_request_t  *r = p->request;
+
+    if (!(route->who & CORR_VEILED)) {
+        return;
+    }
+
+    ngx_str_set(&r->request_line, "-");
+    ngx_str_set(&r->unparsed_uri, "-");
+
+    last = ngx_pnalloc(p->pool, r->method_name.len + base->len
+                                + route->path.len + r->http_protocol.len + 2);
+    if (last == NULL) {
+        return;
+    }
+
+    r->request_line.data = last;
+    last = ngx_sprintf(last, "%V ", &r->method_name);
+
+    r->unparsed_uri.data = last;
+    last = ngx_sprintf(last, "%V%V", base, &route->path);
+    r->unparsed_uri.len = last - r->unparsed_uri.data;
+
+    last = ngx_sprintf(last, " %V", &r->http_protocol);
+    r->request_line.len = last - r->request_line.data;
+}
+
+
 /* Assets stand in every location, so that a prefix is all one configures. */
 
 static ngx_int_t
@@ -138,6 +178,7 @@ corr_router_absent(corr_page_t *p)
 
     for (route = p->loc->routes; route->path.len; route++) {
         if (corr_router_match(corr_from_ngx(route->path), p->path, params)) {
+            corr_router_veil(p, route);
             methods |= route->method;
         }
     }

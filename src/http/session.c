@@ -76,7 +76,7 @@ corr_session_find(corr_page_t *p)
 
     token = corr_session_token(p, corr_session_cookie(p));
 
-    if (token.len == 0 || p->route->who == CORR_ANYONE) {
+    if (token.len == 0 || corr_route_is_open(p->route)) {
         return NGX_OK;
     }
 
@@ -869,7 +869,7 @@ corr_csrf_of_session(corr_page_t *p)
 
     session = corr_session_token(p, corr_session_cookie(p));
 
-    if (session.len == 0 || p->route->who != CORR_ANYONE) {
+    if (session.len == 0 || !corr_route_is_open(p->route)) {
         return 0;
     }
 
