@@ -22,17 +22,25 @@ SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
        (SELECT count(*) FROM (SELECT FROM audit_pending LIMIT 10001) AS b)
            AS audit_unsealed;
 
+-- Those of the last day, and all that are on their way.  Every state has a
+-- row, also when nothing is in it: a figure that comes and goes makes no
+-- alarm.
 -- name: health_messages
-SELECT state, count(*) AS messages FROM messages
- WHERE created_at > now() - interval '1 day' AND id > (
-       SELECT coalesce(max(id), 0) - 200000 FROM messages)
- GROUP BY state ORDER BY state;
-
--- Spent today (Tehran's day), over all nodes: for budgets and their alarms.
--- → provider, sent, cost (rials)
--- name: health_messages_spent
-SELECT a.provider, count(*) AS sent, coalesce(sum(a.cost), 0)::bigint AS cost
-  FROM message_attempts AS a
- WHERE a.at >= today()::timestamp AT TIME ZONE 'Asia/Tehran'
-   AND a.kind = 'send' AND a.outcome IN ('sent', 'unknown')
- GROUP BY a.provider ORDER BY a.provider;
+SELECT s.state, count(m.id) AS messages,
+       coalesce(extract(epoch FROM now() - min(m.created_at)), 0)::bigint
+           AS oldest
+  FROM (VALUES ('queued'), ('sending'), ('unknown'), ('sent'), ('delivered'),
+               ('failed'), ('expired')) AS s (state)
+  LEFT JOIN (
+        SELECT id, state, created_at FROM messages WHERE state = 'queued'
+        UNION ALL
+        SELECT id, state, created_at FROM messages WHERE state = 'sending'
+        UNION ALL
+        SELECT id, state, created_at FROM messages WHERE state = 'unknown'
+        UNION ALL
+        SELECT id, state, created_at FROM messages
+         WHERE state IN ('sent', 'delivered', 'failed', 'expired')
+           AND created_at > now() - interval '1 day' AND id > (
+               SELECT coalesce(max(id), 0) - 200000 FROM messages))
+        AS m ON m.state = s.state
+ GROUP BY s.state ORDER BY s.state;

@@ -33,9 +33,9 @@ SELECT state
   FROM message_checked($1::bigint, $2::text, $3::text, $4::text, $5::text,
                        $6::int);
 
--- When the next message is due, for a relay that has nothing to do.
--- name: messages_next
-SELECT least((SELECT min(next_at) FROM messages WHERE state = 'queued'),
-             (SELECT min(next_at) FROM messages WHERE state = 'unknown'),
-             (SELECT min(next_at) FROM messages
-               WHERE state = 'sent' AND next_at < 'infinity')) AS next_at;
+-- A node's share of a gateway's daily budget.
+--   $1 kind, $2 name, $3 day since 1970, $4 questions since it was last told
+-- → used, by all nodes that day
+-- name: gateway_budget_add
+SELECT used FROM gateway_budget_add($1::text, $2::text,
+                                    date '1970-01-01' + $3::int, $4::bigint);

@@ -9,11 +9,20 @@
 static ngx_int_t corr_counters_init(ngx_shm_zone_t *zone, void *data);
 static void corr_counters_tick(ngx_event_t *ev);
 static void corr_counters_refresh(corr_worker_t *w);
+static void corr_counters_keep(corr_counters_t *counters,
+    corr_client_figures_t *figures);
 static ngx_uint_t corr_counters_route(corr_page_t *p);
+static ngx_uint_t corr_counters_status(ngx_uint_t status);
 
 
 const ngx_msec_t  corr_counter_bounds[CORR_COUNTERS_BUCKETS] = {
     5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000
+};
+
+
+const ngx_uint_t  corr_counter_statuses[CORR_COUNTERS_STATUSES] = {
+    200, 206, 302, 303, 304, 400, 401, 403, 404, 405, 408, 409, 411, 413, 415,
+    422, 429, 500, 503, 0
 };
 
 
@@ -75,10 +84,9 @@ corr_counters_start(corr_worker_t *w)
 
     w->counters = w->settings->counters_zone->data;
 
-    /* what a worker that was killed left in this slot is not ours */
+    /* what a worker that was killed left in this slot */
 
-    ngx_memzero(w->counters->workers[ngx_process_slot],
-                sizeof(w->counters->workers[0]));
+    corr_counters_keep(w->counters, w->counters->workers[ngx_process_slot]);
 
     w->tick_data.fd = (ngx_socket_t) -1;
     w->tick_data.data = w;
@@ -120,29 +128,37 @@ corr_counters_refresh(corr_worker_t *w)
     corr_pg_status(w->pg, &pg);
     f[CORR_CLIENT_POSTGRES].operations = pg.operations;
     f[CORR_CLIENT_POSTGRES].failures = pg.failures;
+    f[CORR_CLIENT_POSTGRES].timeouts = pg.timeouts;
     f[CORR_CLIENT_POSTGRES].in_flight = pg.in_flight;
     f[CORR_CLIENT_POSTGRES].queued = pg.queued;
     f[CORR_CLIENT_POSTGRES].connections = pg.connections;
+    f[CORR_CLIENT_POSTGRES].wanted = pg.wanted;
 
     corr_redis_status(w->redis, &redis);
     f[CORR_CLIENT_REDIS].operations = redis.operations;
     f[CORR_CLIENT_REDIS].failures = redis.failures;
+    f[CORR_CLIENT_REDIS].timeouts = redis.timeouts;
     f[CORR_CLIENT_REDIS].in_flight = redis.in_flight;
+    f[CORR_CLIENT_REDIS].queued = redis.queued;
     f[CORR_CLIENT_REDIS].connections = redis.up;
+    f[CORR_CLIENT_REDIS].wanted = 1;
 
     corr_http_status(w->http, &http);
     f[CORR_CLIENT_HTTP].operations = http.operations;
     f[CORR_CLIENT_HTTP].failures = http.failures;
+    f[CORR_CLIENT_HTTP].timeouts = http.timeouts;
     f[CORR_CLIENT_HTTP].in_flight = http.in_flight;
 
     corr_threads_status(w->cpu, &threads);
     f[CORR_CLIENT_CPU].operations = threads.operations;
-    f[CORR_CLIENT_CPU].failures = threads.refused;
+    f[CORR_CLIENT_CPU].failures = threads.refused + threads.timeouts;
+    f[CORR_CLIENT_CPU].timeouts = threads.timeouts;
     f[CORR_CLIENT_CPU].in_flight = threads.running;
 
     corr_threads_status(w->disk, &threads);
     f[CORR_CLIENT_DISK].operations = threads.operations;
-    f[CORR_CLIENT_DISK].failures = threads.refused;
+    f[CORR_CLIENT_DISK].failures = threads.refused + threads.timeouts;
+    f[CORR_CLIENT_DISK].timeouts = threads.timeouts;
     f[CORR_CLIENT_DISK].in_flight = threads.running;
 
     if (w->relay) {
@@ -160,9 +176,6 @@ corr_counters_refresh(corr_worker_t *w)
 void
 corr_counters_stop(corr_worker_t *w)
 {
-    ngx_uint_t              i;
-    corr_client_figures_t  *f;
-
     if (w->counters == NULL) {
         return;
     }
@@ -172,24 +185,30 @@ corr_counters_stop(corr_worker_t *w)
     }
 
     corr_counters_refresh(w);
+    corr_counters_keep(w->counters, w->counters->workers[ngx_process_slot]);
+}
 
-    f = w->counters->workers[ngx_process_slot];
+
+static void
+corr_counters_keep(corr_counters_t *counters, corr_client_figures_t *f)
+{
+    ngx_uint_t              i;
+    corr_client_figures_t  *ended = counters->ended;
 
     for (i = 0; i < CORR_CLIENTS; i++) {
-        (void) ngx_atomic_fetch_add(&w->counters->ended[i][0],
-                                    f[i].operations);
-        (void) ngx_atomic_fetch_add(&w->counters->ended[i][1],
-                                    f[i].failures);
+        (void) ngx_atomic_fetch_add(&ended[i].operations, f[i].operations);
+        (void) ngx_atomic_fetch_add(&ended[i].failures, f[i].failures);
+        (void) ngx_atomic_fetch_add(&ended[i].timeouts, f[i].timeouts);
     }
 
-    ngx_memzero(f, sizeof(w->counters->workers[0]));
+    ngx_memzero(f, CORR_CLIENTS * sizeof(corr_client_figures_t));
 }
 
 
 void
 corr_counters_page(corr_page_t *p)
 {
-    ngx_uint_t        i, kind, class;
+    ngx_uint_t        i, kind, status;
     ngx_time_t       *now;
     ngx_msec_int_t    msec;
     corr_counters_t  *c = p->worker->counters;
@@ -199,9 +218,9 @@ corr_counters_page(corr_page_t *p)
     }
 
     kind = (p->loc->kind == CORR_KIND_CLERK);
-    class = ngx_min(p->request->headers_out.status / 100, 5);
+    status = p->request->headers_out.status;
 
-    if (p->request->headers_out.status == 429) {
+    if (status == 429) {
         corr_counters_add(p->worker, CORR_COUNT_THROTTLED, 1);
     }
 
@@ -210,7 +229,9 @@ corr_counters_page(corr_page_t *p)
 
     } else {
         (void) ngx_atomic_fetch_add(
-                           &c->requests[corr_counters_route(p)][class], 1);
+                           &c->requests[corr_counters_route(p)]
+                                       [corr_counters_status(status)],
+                           1);
     }
 
     now = ngx_timeofday();
@@ -246,6 +267,21 @@ corr_counters_route(corr_page_t *p)
 }
 
 
+static ngx_uint_t
+corr_counters_status(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; corr_counter_statuses[i] != 0; i++) {
+        if (corr_counter_statuses[i] == status) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
 void
 corr_counters_add(corr_worker_t *worker, corr_count_e count, ngx_uint_t n)
 {
@@ -262,18 +298,17 @@ corr_counters_client(corr_counters_t *counters, corr_client_e client,
     ngx_uint_t              i;
     corr_client_figures_t  *f;
 
-    ngx_memzero(sum, sizeof(corr_client_figures_t));
-
-    sum->operations = counters->ended[client][0];
-    sum->failures = counters->ended[client][1];
+    *sum = counters->ended[client];
 
     for (i = 0; i < NGX_MAX_PROCESSES; i++) {
         f = &counters->workers[i][client];
 
         sum->operations += f->operations;
         sum->failures += f->failures;
+        sum->timeouts += f->timeouts;
         sum->in_flight += f->in_flight;
         sum->queued += f->queued;
         sum->connections += f->connections;
+        sum->wanted += f->wanted;
     }
 }

@@ -3,7 +3,8 @@
  * figures are of all workers and survive a reload.
  *
  * Counters only grow.  Gauges stand in a slot of the worker's own, which it
- * fills each second and empties when it goes.
+ * fills each second and empties when it goes; what a worker that was killed
+ * had counted is kept by the next one in its slot.
  */
 
 #ifndef CORR_COUNTERS_H
@@ -14,6 +15,7 @@
 
 #define CORR_COUNTERS_ROUTES    256      /* of both tables */
 #define CORR_COUNTERS_BUCKETS   11
+#define CORR_COUNTERS_STATUSES  20       /* HTTP's, the last: all others */
 
 
 typedef enum {
@@ -23,6 +25,7 @@ typedef enum {
     CORR_COUNT_UPLOADED_FILES,
     CORR_COUNT_UPLOADED_BYTES,
     CORR_COUNT_SESSIONS_STARTED,
+    CORR_COUNT_SESSIONS_ENDED,           /* by whoever had them */
     CORR_COUNTS
 } corr_count_e;
 
@@ -32,9 +35,11 @@ typedef enum {
 typedef struct {
     ngx_atomic_uint_t        operations;
     ngx_atomic_uint_t        failures;
+    ngx_atomic_uint_t        timeouts;   /* of the failures */
     ngx_atomic_uint_t        in_flight;
     ngx_atomic_uint_t        queued;
     ngx_atomic_uint_t        connections;
+    ngx_atomic_uint_t        wanted;     /* connections */
 } corr_client_figures_t;
 
 
@@ -50,19 +55,24 @@ typedef enum {
 
 
 typedef struct corr_counters_s {
-    ngx_atomic_t             requests[CORR_COUNTERS_ROUTES][6];
+    ngx_atomic_t             requests[CORR_COUNTERS_ROUTES]
+                                     [CORR_COUNTERS_STATUSES];
     ngx_atomic_t             nowhere;              /* no route */
     ngx_atomic_t             buckets[2][CORR_COUNTERS_BUCKETS + 1];
     ngx_atomic_t             msec[2];              /* summed up */
     ngx_atomic_t             counts[CORR_COUNTS];
-    ngx_atomic_t             ended[CORR_CLIENTS][2];  /* operations and
-                                              failures of workers gone */
+    corr_client_figures_t    ended[CORR_CLIENTS];  /* counts of workers that
+                                                      are gone */
     corr_client_figures_t    workers[NGX_MAX_PROCESSES][CORR_CLIENTS];
 } corr_counters_t;
 
 
 /* Upper bounds of the buckets, milliseconds; the last one is +Inf. */
 extern const ngx_msec_t  corr_counter_bounds[CORR_COUNTERS_BUCKETS];
+
+
+/* What is counted apart of HTTP's statuses; 0: all others. */
+extern const ngx_uint_t  corr_counter_statuses[CORR_COUNTERS_STATUSES];
 
 
 /* While the configuration is read. NULL: no memory. */

@@ -382,6 +382,8 @@ corr_session_end(corr_page_t *p, corr_step_pt then)
         return NGX_ERROR;
     }
 
+    corr_counters_add(p->worker, CORR_COUNT_SESSIONS_ENDED, 1);
+
     argv[0] = CORR_STR("DEL");
     argv[1] = corr_session_text(p, "s:%*s", p->session.hash.len,
                                 p->session.hash.data);

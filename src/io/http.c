@@ -1467,6 +1467,7 @@ corr_http_end(corr_http_transfer_t *t, corr_http_error_e error)
 
     if (error != CORR_HTTP_NONE) {
         http->status.failures++;
+        http->status.timeouts += (status == CORR_OP_TIMEOUT);
         corr_http_log(t, error);
     }
 

@@ -127,7 +127,8 @@ corr_http_op_t *corr_http_send(corr_http_t *http, corr_owner_t *owner,
 typedef struct {
     ngx_uint_t               in_flight;
     uint64_t                 operations;
-    uint64_t                 failures;
+    uint64_t                 failures;   /* any corr_http_error_e */
+    uint64_t                 timeouts;   /* DEADLINE alone */
 } corr_http_status_t;
 
 void corr_http_status(corr_http_t *http, corr_http_status_t *status);

@@ -661,6 +661,7 @@ corr_pg_expire(corr_op_t *op)
     /* its results will still come, and have to be taken */
 
     work->pg->failures++;
+    work->pg->timeouts++;
 
     corr_op_complete(op, CORR_OP_TIMEOUT);
     corr_pg_conn_late(c);
@@ -709,6 +710,7 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
     status->queued = pg->queued;
     status->operations = pg->operations;
     status->failures = pg->failures;
+    status->timeouts = pg->timeouts;
 
     for (i = 0; i < pg->conf->connections; i++) {
         status->in_flight += pg->conns[i].in_flight;

@@ -83,6 +83,7 @@ struct corr_pg_s {
 
     uint64_t                 operations;
     uint64_t                 failures;
+    uint64_t                 timeouts;
 
     unsigned                 failing:1;  /* none up, all hosts tried */
     unsigned                 stopping:1;

@@ -156,6 +156,7 @@ typedef struct {
     ngx_uint_t               queued;
     uint64_t                 operations;
     uint64_t                 failures;        /* UNAVAILABLE LOST TIMEOUT */
+    uint64_t                 timeouts;        /* TIMEOUT alone */
 } corr_pg_status_t;
 
 void corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status);

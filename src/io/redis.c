@@ -79,6 +79,7 @@ struct corr_redis_s {
 
     uint64_t                 operations;
     uint64_t                 failures;
+    uint64_t                 timeouts;
 
     unsigned                 ping:1;   /* not answered yet */
     unsigned                 failing:1;     /* a whole round has failed */
@@ -267,9 +268,11 @@ void
 corr_redis_status(corr_redis_t *redis, corr_redis_status_t *status)
 {
     status->up = corr_redis_up(redis);
-    status->in_flight = redis->in_flight + redis->queued;
+    status->in_flight = redis->in_flight;
+    status->queued = redis->queued;
     status->operations = redis->operations;
     status->failures = redis->failures;
+    status->timeouts = redis->timeouts;
 }
 
 
@@ -1336,6 +1339,7 @@ corr_redis_expire(corr_op_t *op)
     /* hiredis still holds it, and its reply will be dropped */
 
     redis->failures++;
+    redis->timeouts++;
 
     corr_op_complete(op, CORR_OP_TIMEOUT);
     corr_redis_late(redis);

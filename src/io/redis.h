@@ -100,8 +100,10 @@ ngx_uint_t corr_redis_up(corr_redis_t *redis);
 typedef struct {
     ngx_uint_t               up;
     ngx_uint_t               in_flight;
+    ngx_uint_t               queued;
     uint64_t                 operations;
-    uint64_t                 failures;
+    uint64_t                 failures;   /* UNAVAILABLE LOST TIMEOUT */
+    uint64_t                 timeouts;   /* TIMEOUT alone */
 } corr_redis_status_t;
 
 void corr_redis_status(corr_redis_t *redis, corr_redis_status_t *status);

@@ -277,6 +277,8 @@ corr_task_expire(corr_op_t *op)
 {
     corr_work_t  *work = (corr_work_t *) op;
 
+    work->threads->status.timeouts++;
+
     if (corr_task_take(work, CORR_TASK_CANCELED)) {
         corr_op_complete(op, CORR_OP_UNAVAILABLE);
         return;

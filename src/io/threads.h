@@ -76,6 +76,7 @@ typedef struct {
     ngx_uint_t               running;    /* posted and not finished */
     uint64_t                 operations;
     uint64_t                 refused;    /* queue full */
+    uint64_t                 timeouts;
 } corr_threads_status_t;
 
 void corr_threads_status(corr_threads_t *threads,

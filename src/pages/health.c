@@ -4,7 +4,8 @@
  * oldest message that was not sent, letters that wait.
  *
  * 200 when ready, 503 when not.  "degraded" is ready, but somebody should
- * look: a message older than some minutes, an audit that is not sealed.
+ * look: a message older than some minutes, an audit that is not sealed, a
+ * gateway whose budget for today is nearly used up.
  */
 
 #include "health.h"
@@ -12,16 +13,19 @@
 #include "../http/db.h"
 #include "../http/flow.h"
 #include "../http/reply.h"
+#include "../services/gateway.h"
 
 
 #define CORR_HEALTH_OLD_MESSAGE   300      /* seconds */
 #define CORR_HEALTH_UNSEALED      5000     /* audit lines */
+#define CORR_HEALTH_BUDGET        90       /* per cent, as it was told */
 
 
 static ngx_int_t corr_health_ask(corr_page_t *p);
 static ngx_int_t corr_health_refused(corr_page_t *p, const char *sqlstate,
     corr_str_t message, corr_str_t detail);
 static ngx_int_t corr_health_show(corr_page_t *p);
+static ngx_uint_t corr_health_budgets(corr_page_t *p);
 static ngx_int_t corr_health_reply(corr_page_t *p, ngx_uint_t database);
 
 
@@ -86,10 +90,43 @@ corr_health_show(corr_page_t *p)
     unsealed = corr_rows_int(facts, 0, "audit_unsealed");
 
     corr_view_flag(p->view, "degraded",
-                   oldest > CORR_HEALTH_OLD_MESSAGE
+                   corr_health_budgets(p) >= CORR_HEALTH_BUDGET
+                   || oldest > CORR_HEALTH_OLD_MESSAGE
                    || unsealed > CORR_HEALTH_UNSEALED);
 
     return corr_health_reply(p, 1);
+}
+
+
+/* Those with a budget; the highest alarm of them is returned. */
+
+static ngx_uint_t
+corr_health_budgets(corr_page_t *p)
+{
+    ngx_uint_t              i, highest;
+    corr_view_t            *view;
+    corr_gateway_status_t   s;
+
+    highest = 0;
+
+    for (i = 0; corr_gateway_status(p->worker->gateways, i, &s) == NGX_OK;
+         i++)
+    {
+        if (s.budget == 0) {
+            continue;
+        }
+
+        view = corr_view_append(p->view, "budgets");
+        corr_view_text(view, "kind", s.kind);
+        corr_view_text(view, "name", s.name);
+        corr_view_int(view, "budget", s.budget);
+        corr_view_int(view, "used", s.used);
+        corr_view_int(view, "alarm", s.alarm);
+
+        highest = ngx_max(highest, s.alarm);
+    }
+
+    return highest;
 }
 
 

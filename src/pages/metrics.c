@@ -41,7 +41,13 @@ static void corr_metrics_gauge(corr_metrics_t *m, corr_counters_t *c,
     const char *name, const char *help, size_t offset);
 static void corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c);
 static void corr_metrics_gateways(corr_metrics_t *m, corr_page_t *p);
+static void corr_metrics_gateway(corr_metrics_t *m, const char *name,
+    const corr_gateway_status_t *s);
+static void corr_metrics_seen(corr_metrics_t *m, corr_page_t *p,
+    const char *name, const char *help, ngx_uint_t latency);
 static void corr_metrics_facts(corr_metrics_t *m, corr_page_t *p);
+static void corr_metrics_messages(corr_metrics_t *m, corr_rows_t *rows,
+    const char *name, const char *help, const char *column);
 
 
 static const char  *corr_client_names[CORR_CLIENTS] = {
@@ -159,14 +165,14 @@ static void
 corr_metrics_requests(corr_metrics_t *m, corr_page_t *p, corr_counters_t *c)
 {
     corr_metrics_head(m, "requests_total", "counter",
-                      "Pages by location, method, route and class of status");
+                      "Pages by location, method, route and status");
 
     corr_metrics_table(m, c, "citizen", p->settings->citizen_routes, 0);
     corr_metrics_table(m, c, "clerk", p->settings->clerk_routes,
                        CORR_COUNTERS_ROUTES / 2);
 
     corr_metrics_print(m, "correspondence_requests_total{location=\"any\","
-                       "method=\"any\",route=\"none\",status=\"4xx\"} %uA\n",
+                       "method=\"any\",route=\"none\",status=\"404\"} %uA\n",
                        c->nowhere);
 }
 
@@ -175,23 +181,32 @@ static void
 corr_metrics_table(corr_metrics_t *m, corr_counters_t *c, const char *kind,
     const corr_route_t *routes, ngx_uint_t offset)
 {
-    ngx_uint_t  i, class;
+    ngx_uint_t          i, k;
+    ngx_atomic_uint_t   n;
 
     for (i = 0; routes[i].path.len; i++) {
 
-        for (class = 1; class < 6; class++) {
+        for (k = 0; k < CORR_COUNTERS_STATUSES; k++) {
 
-            if (c->requests[offset + i][class] == 0) {
+            n = c->requests[offset + i][k];
+
+            if (n == 0) {
                 continue;
             }
 
             corr_metrics_print(m, "correspondence_requests_total{"
-                               "location=\"%s\",method=\"%s\",route=\"%V\","
-                               "status=\"%uixx\"} %uA\n",
+                               "location=\"%s\",method=\"%s\",route=\"%V\",",
                                kind,
                                routes[i].method == CORR_POST ? "POST" : "GET",
-                               &routes[i].path, class,
-                               c->requests[offset + i][class]);
+                               &routes[i].path);
+
+            if (corr_counter_statuses[k]) {
+                corr_metrics_print(m, "status=\"%ui\"} %uA\n",
+                                   corr_counter_statuses[k], n);
+
+            } else {
+                corr_metrics_print(m, "status=\"other\"} %uA\n", n);
+            }
         }
     }
 }
@@ -245,6 +260,9 @@ corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c)
     corr_metrics_gauge(m, c, "operation_failures_total",
                        "Operations that were refused, lost or timed out",
                        offsetof(corr_client_figures_t, failures));
+    corr_metrics_gauge(m, c, "operation_timeouts_total",
+                       "Those of the failures that took too long",
+                       offsetof(corr_client_figures_t, timeouts));
     corr_metrics_gauge(m, c, "operations_in_flight",
                        "Operations under way",
                        offsetof(corr_client_figures_t, in_flight));
@@ -254,6 +272,9 @@ corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c)
     corr_metrics_gauge(m, c, "connections",
                        "Connections that are usable",
                        offsetof(corr_client_figures_t, connections));
+    corr_metrics_gauge(m, c, "connections_wanted",
+                       "Connections that there should be",
+                       offsetof(corr_client_figures_t, wanted));
 }
 
 
@@ -297,7 +318,8 @@ corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c)
         { "throttled_total", "Requests answered with 429" },
         { "uploaded_files_total", "Files taken into the store" },
         { "uploaded_bytes_total", "Their bytes" },
-        { "sessions_started_total", "Sessions begun" }
+        { "sessions_started_total", "Sessions begun" },
+        { "sessions_ended_total", "Sessions that their owner ended" }
     };
 
     for (i = 0; i < CORR_COUNTS; i++) {
@@ -333,10 +355,13 @@ corr_metrics_gateways(corr_metrics_t *m, corr_page_t *p)
           offsetof(corr_gateway_status_t, errors) },
         { "gateway_retries_total", "counter", "Requests sent again",
           offsetof(corr_gateway_status_t, retries) },
-        { "gateway_budget", "gauge", "Requests allowed a day, 0 unlimited",
+        { "gateway_budget", "gauge", "Questions allowed a day, 0 unlimited",
           offsetof(corr_gateway_status_t, budget) },
-        { "gateway_budget_used", "gauge", "Requests of today",
+        { "gateway_budget_used", "gauge", "Questions of today, of all nodes",
           offsetof(corr_gateway_status_t, used) },
+        { "gateway_budget_alarm", "gauge",
+          "The percentage last told of the budget: 0 50 75 90 100",
+          offsetof(corr_gateway_status_t, alarm) },
         { NULL, NULL, NULL, 0 }
     };
 
@@ -350,10 +375,8 @@ corr_metrics_gateways(corr_metrics_t *m, corr_page_t *p)
         {
             figure = (ngx_uint_t *) ((u_char *) &s + figures[k].offset);
 
-            corr_metrics_print(m, "correspondence_%s{kind=\"%*s\","
-                               "name=\"%*s\"} %ui\n",
-                               figures[k].name, s.kind.len, s.kind.data,
-                               s.name.len, s.name.data, *figure);
+            corr_metrics_gateway(m, figures[k].name, &s);
+            corr_metrics_print(m, "} %ui\n", *figure);
         }
     }
 
@@ -363,10 +386,60 @@ corr_metrics_gateways(corr_metrics_t *m, corr_page_t *p)
     for (i = 0; corr_gateway_status(p->worker->gateways, i, &s) == NGX_OK;
          i++)
     {
-        corr_metrics_print(m, "correspondence_gateway_wait_seconds_total{"
-                           "kind=\"%*s\",name=\"%*s\"} %uL.%03uL\n",
-                           s.kind.len, s.kind.data, s.name.len, s.name.data,
-                           s.msec / 1000, s.msec % 1000);
+        corr_metrics_gateway(m, "gateway_wait_seconds_total", &s);
+        corr_metrics_print(m, "} %uL.%03uL\n", s.msec / 1000,
+                           s.msec % 1000);
+    }
+
+    corr_metrics_seen(m, p, "gateway_error_ratio",
+                      "Errors of late, as each worker has seen them", 0);
+    corr_metrics_seen(m, p, "gateway_latency_seconds",
+                      "How slow of late, as each worker has seen it", 1);
+}
+
+
+/* A provider may have several of one kind under its name. */
+
+static void
+corr_metrics_gateway(corr_metrics_t *m, const char *name,
+    const corr_gateway_status_t *s)
+{
+    corr_metrics_print(m, "correspondence_%s{kind=\"%*s\",name=\"%*s\","
+                       "position=\"%ui\"",
+                       name, s->kind.len, s->kind.data, s->name.len,
+                       s->name.data, s->position);
+}
+
+
+/* What decides the order of gateways, of each worker. */
+
+static void
+corr_metrics_seen(corr_metrics_t *m, corr_page_t *p, const char *name,
+    const char *help, ngx_uint_t latency)
+{
+    ngx_uint_t              i, worker, figure;
+    corr_gateway_seen_t     seen;
+    corr_gateway_status_t   s;
+
+    corr_metrics_head(m, name, "gauge", help);
+
+    for (i = 0; corr_gateway_status(p->worker->gateways, i, &s) == NGX_OK;
+         i++)
+    {
+        for (worker = 0; worker < CORR_GATEWAY_WORKERS; worker++) {
+
+            if (corr_gateway_seen(p->worker->gateways, i, worker, &seen)
+                != NGX_OK)
+            {
+                continue;
+            }
+
+            figure = latency ? seen.latency : seen.errors;
+
+            corr_metrics_gateway(m, name, &s);
+            corr_metrics_print(m, ",worker=\"%ui\"} %ui.%03ui\n", worker,
+                               figure / 1000, figure % 1000);
+        }
     }
 }
 
@@ -377,7 +450,7 @@ static void
 corr_metrics_facts(corr_metrics_t *m, corr_page_t *p)
 {
     unsigned      i;
-    corr_str_t    name, state;
+    corr_str_t    name;
     corr_rows_t  *facts, *messages;
     corr_value_t  value;
 
@@ -397,15 +470,28 @@ corr_metrics_facts(corr_metrics_t *m, corr_page_t *p)
                            value.kind == CORR_INT ? value.n : (int64_t) 0);
     }
 
-    corr_metrics_head(m, "messages_today", "gauge",
-                      "Messages of the last day by state");
+    corr_metrics_messages(m, messages, "messages",
+                          "Messages on their way and of the last day",
+                          "messages");
+    corr_metrics_messages(m, messages, "messages_oldest_seconds",
+                          "Age of the oldest of them", "oldest");
+}
 
-    for (i = 0; i < messages->nrows; i++) {
-        state = corr_rows_text(messages, i, "state");
 
-        corr_metrics_print(m, "correspondence_messages_today{state=\"%*s\"} "
-                           "%L\n",
-                           state.len, state.data,
-                           corr_rows_int(messages, i, "messages"));
+static void
+corr_metrics_messages(corr_metrics_t *m, corr_rows_t *rows, const char *name,
+    const char *help, const char *column)
+{
+    unsigned    i;
+    corr_str_t  state;
+
+    corr_metrics_head(m, name, "gauge", help);
+
+    for (i = 0; i < rows->nrows; i++) {
+        state = corr_rows_text(rows, i, "state");
+
+        corr_metrics_print(m, "correspondence_%s{state=\"%*s\"} %L\n",
+                           name, state.len, state.data,
+                           corr_rows_int(rows, i, column));
     }
 }

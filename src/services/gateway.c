@@ -76,8 +76,8 @@ corr_gateways_create(ngx_cycle_t *cycle, corr_settings_t *settings,
         state->conf = &conf[i];
         state->gateways = gateways;
         state->slot = corr_gateway_slot(&conf[i], cycle->log);
-        state->faded = ngx_current_msec;
 
+        corr_gateway_health_init(state);
         corr_gateway_token_init(state, cycle->log);
     }
 
@@ -97,6 +97,13 @@ corr_gateways_destroy(corr_gateways_t *gateways)
     for (i = 0; i < gateways->n; i++) {
         corr_gateway_token_done(&gateways->states[i]);
     }
+}
+
+
+corr_str_t
+corr_gateway_kind_name(corr_gateway_kind_e kind)
+{
+    return corr_cstr(corr_call_kinds[kind]);
 }
 
 
@@ -718,12 +725,10 @@ corr_gateway_status(corr_gateways_t *gateways, ngx_uint_t i,
 
     ngx_memzero(status, sizeof(corr_gateway_status_t));
 
-    status->kind = corr_cstr(corr_call_kinds[state->conf->kind]);
+    status->kind = corr_gateway_kind_name(state->conf->kind);
     status->name = state->conf->name;
     status->position = state->conf->position;
     status->budget = state->conf->budget;
-    status->error_rate = state->errors;
-    status->latency = state->latency;
 
     if (slot) {
         status->requests = slot->requests;
@@ -735,8 +740,9 @@ corr_gateway_status(corr_gateways_t *gateways, ngx_uint_t i,
         status->tokens = slot->tokens;
         status->msec = slot->msec;
 
-        if (slot->day == (ngx_atomic_uint_t) (ngx_time() + 12600) / 86400) {
+        if (slot->day == corr_gateway_today()) {
             status->used = slot->used;
+            status->alarm = slot->alarm;
         }
     }
 

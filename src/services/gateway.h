@@ -157,13 +157,51 @@ typedef struct {
     ngx_uint_t               tokens;     /* fetched */
     uint64_t                 msec;       /* spent waiting, in all */
     ngx_uint_t               budget;     /* a day; 0: none */
-    ngx_uint_t               used;       /* of it today (Tehran) */
-    double                   error_rate; /* 0..1, of this worker, fading */
-    double                   latency;    /* msec, of this worker */
+    ngx_uint_t               used;       /* of it today (Tehran), by all
+                                            nodes */
+    ngx_uint_t               alarm;      /* what was told of it: 0 50 75 90
+                                            100 per cent */
 } corr_gateway_status_t;
 
 ngx_int_t corr_gateway_status(corr_gateways_t *gateways, ngx_uint_t i,
     corr_gateway_status_t *status);
+
+
+/*
+ * How one worker of this node (0, 1 …) has seen the i-th gateway of late: what
+ * decides whom it asks first.  NGX_DECLINED: it has not.
+ */
+
+#define CORR_GATEWAY_WORKERS    64
+
+typedef struct {
+    ngx_uint_t               errors;     /* of a thousand */
+    ngx_uint_t               latency;    /* msec */
+} corr_gateway_seen_t;
+
+ngx_int_t corr_gateway_seen(corr_gateways_t *gateways, ngx_uint_t i,
+    ngx_uint_t worker, corr_gateway_seen_t *seen);
+
+
+/*
+ * The budgets of all nodes together (budget_job.h).  NGX_OK: the database
+ * should be told that `used` more were asked that day, or be asked what all
+ * have; NGX_AGAIN: not this one, not now; NGX_DECLINED behind the last.
+ */
+
+typedef struct {
+    corr_str_t               kind;
+    corr_str_t               name;
+    ngx_uint_t               day;        /* Tehran's, since 1970 */
+    ngx_uint_t               used;       /* since it was last told */
+} corr_gateway_budget_t;
+
+ngx_int_t corr_gateway_budget(corr_gateways_t *gateways, ngx_uint_t i,
+    corr_gateway_budget_t *budget);
+
+/* The database knows; `all` is what all nodes used that day. */
+void corr_gateway_budget_told(corr_gateways_t *gateways, ngx_uint_t i,
+    const corr_gateway_budget_t *budget, ngx_uint_t all);
 
 
 #endif /* CORR_GATEWAY_H */

@@ -1,11 +1,9 @@
 /*
- * How gateways do: what a worker has seen lately, and what all workers of a
- * node have used of budgets and rates, in shared memory.
+ * How gateways do, as a worker has seen it lately, and what all workers of a
+ * node count, in shared memory.
  */
 
 #include "gateway_private.h"
-
-#include "../lib/jalali.h"
 
 
 #define CORR_HALF_LIFE       30000.0     /* msec: what was seen fades */
@@ -23,10 +21,9 @@ typedef struct {
 
 static ngx_int_t corr_gateway_init_zone(ngx_shm_zone_t *zone, void *data);
 static void corr_gateway_fade(corr_gateway_state_t *state);
+static double corr_gateway_faded(ngx_msec_t passed);
+static void corr_gateway_show(corr_gateway_state_t *state);
 static double corr_gateway_cost(corr_gateway_state_t *state);
-static void corr_gateway_alarm(corr_gateway_state_t *state);
-static ngx_uint_t corr_gateway_left(corr_gateway_state_t *state);
-static ngx_uint_t corr_gateway_today(void);
 
 
 /* Its address is what tells the zone from others of that name. */
@@ -144,27 +141,32 @@ corr_gateway_slot(const corr_gateway_t *g, ngx_log_t *log)
 static void
 corr_gateway_fade(corr_gateway_state_t *state)
 {
-    double      factor;
-    ngx_msec_t  passed;
+    double  factor;
 
-    passed = ngx_current_msec - state->faded;
+    factor = corr_gateway_faded(ngx_current_msec - state->faded);
     state->faded = ngx_current_msec;
 
-    /* 2^(-t/half life), near enough and without libm */
+    state->errors *= factor;
+    state->latency *= factor;
+}
+
+
+/* 2^(-t/half life), near enough and without libm. */
+
+static double
+corr_gateway_faded(ngx_msec_t passed)
+{
+    double  factor;
 
     for (factor = 1.0; passed > CORR_HALF_LIFE; passed -= CORR_HALF_LIFE) {
         factor /= 2;
 
         if (factor < 0.001) {
-            passed = 0;
-            break;
+            return 0;
         }
     }
 
-    factor /= 1.0 + passed / CORR_HALF_LIFE;
-
-    state->errors *= factor;
-    state->latency *= factor;
+    return factor / (1.0 + passed / CORR_HALF_LIFE);
 }
 
 
@@ -184,7 +186,65 @@ corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
 
     if (state->slot) {
         (void) ngx_atomic_fetch_add(&state->slot->msec, elapsed);
+        corr_gateway_show(state);
     }
+}
+
+
+/* For the metrics, whichever worker they are asked of. */
+
+static void
+corr_gateway_show(corr_gateway_state_t *state)
+{
+    corr_gateway_mark_t  *mark;
+
+    if (ngx_worker < CORR_GATEWAY_WORKERS) {
+        mark = &state->slot->seen[ngx_worker];
+
+        mark->errors = (ngx_atomic_uint_t) (state->errors * 1000);
+        mark->latency = (ngx_atomic_uint_t) state->latency;
+        mark->at = ngx_current_msec;
+        mark->set = 1;
+    }
+}
+
+
+/* What workers of before have seen is not ours; the first one says so. */
+
+void
+corr_gateway_health_init(corr_gateway_state_t *state)
+{
+    state->faded = ngx_current_msec;
+
+    if (state->slot && ngx_worker == 0) {
+        ngx_memzero(state->slot->seen, sizeof(state->slot->seen));
+    }
+}
+
+
+ngx_int_t
+corr_gateway_seen(corr_gateways_t *gateways, ngx_uint_t i, ngx_uint_t worker,
+    corr_gateway_seen_t *seen)
+{
+    double                factor;
+    corr_gateway_mark_t  *mark;
+
+    if (gateways->states[i].slot == NULL) {
+        return NGX_DECLINED;
+    }
+
+    mark = &gateways->states[i].slot->seen[worker];
+
+    if (!mark->set) {
+        return NGX_DECLINED;
+    }
+
+    factor = corr_gateway_faded(ngx_current_msec - mark->at);
+
+    seen->errors = (ngx_uint_t) (mark->errors * factor);
+    seen->latency = (ngx_uint_t) (mark->latency * factor);
+
+    return NGX_OK;
 }
 
 
@@ -280,129 +340,4 @@ corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
     }
 
     return ngx_min(room ? room : sick, wanted);
-}
-
-
-/* Budgets and rates. */
-
-static ngx_uint_t
-corr_gateway_today(void)
-{
-    return (ngx_time() + CORR_TEHRAN_OFFSET) / 86400;
-}
-
-
-static ngx_uint_t
-corr_gateway_left(corr_gateway_state_t *state)
-{
-    const corr_gateway_t  *g = state->conf;
-
-    if (g->budget == 0 || state->slot == NULL
-        || state->slot->day != corr_gateway_today())
-    {
-        return g->budget ? g->budget : NGX_MAX_INT_T_VALUE;
-    }
-
-    return state->slot->used >= g->budget ? 0
-                                          : g->budget - state->slot->used;
-}
-
-
-ngx_msec_t
-corr_gateway_admit(corr_gateway_state_t *state, ngx_uint_t counted)
-{
-    ngx_msec_t             wait;
-    ngx_time_t            *tp;
-    ngx_slab_pool_t       *pool;
-    corr_gateway_slot_t   *slot = state->slot;
-    const corr_gateway_t  *g = state->conf;
-
-    if (slot == NULL || (g->budget == 0 && g->rate == 0)) {
-        return 0;
-    }
-
-    wait = 0;
-    tp = ngx_timeofday();
-    pool = (ngx_slab_pool_t *) g->zone->shm.addr;
-
-    ngx_shmtx_lock(&pool->mutex);
-
-    if (slot->day != corr_gateway_today()) {
-        slot->day = corr_gateway_today();
-        slot->used = 0;
-        slot->alarm = 0;
-    }
-
-    if ((time_t) slot->second < tp->sec) {
-        slot->second = tp->sec;
-        slot->in_second = 0;
-    }
-
-    if (g->budget && slot->used >= g->budget && !counted) {
-        wait = NGX_TIMER_INFINITE;
-
-    } else if (g->rate && slot->in_second >= g->rate) {
-        wait = 1001 - tp->msec;
-
-    } else {
-        slot->in_second++;
-        slot->used += !counted;
-    }
-
-    ngx_shmtx_unlock(&pool->mutex);
-
-    corr_gateway_alarm(state);
-
-    return wait;
-}
-
-
-static void
-corr_gateway_alarm(corr_gateway_state_t *state)
-{
-    ngx_uint_t              i, part;
-    ngx_slab_pool_t        *pool;
-    corr_gateway_slot_t    *slot = state->slot;
-    const corr_gateway_t   *g = state->conf;
-
-    static const ngx_uint_t  steps[] = { 100, 90, 75, 50 };
-
-    if (g->budget == 0) {
-        return;
-    }
-
-    part = 0;
-
-    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (slot->used * 100 >= g->budget * steps[i]) {
-            part = steps[i];
-            break;
-        }
-    }
-
-    if (part <= slot->alarm) {
-        return;
-    }
-
-    /* one worker tells it */
-
-    pool = (ngx_slab_pool_t *) g->zone->shm.addr;
-
-    ngx_shmtx_lock(&pool->mutex);
-
-    if (part <= slot->alarm) {
-        part = 0;
-
-    } else {
-        slot->alarm = part;
-    }
-
-    ngx_shmtx_unlock(&pool->mutex);
-
-    if (part) {
-        ngx_log_error((part == 100 ? NGX_LOG_ERR : NGX_LOG_WARN),
-                      state->gateways->log, 0,
-                      "gateway \"%s\" has used %ui%% of its budget of %ui "
-                      "for today", g->label, part, g->budget);
-    }
 }

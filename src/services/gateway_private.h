@@ -1,7 +1,8 @@
 /*
  * What the parts of gateways share: gateway_conf.c reads the blocks,
  * gateway_text.c fills texts with values, gateway_answer.c judges answers,
- * gateway_health.c counts, gateway_token.c gets tokens, gateway.c asks.
+ * gateway_health.c and gateway_budget.c count, gateway_token.c gets tokens,
+ * gateway.c asks.
  */
 
 #ifndef CORR_GATEWAY_PRIVATE_H
@@ -143,6 +144,16 @@ struct corr_gateway_s {
 };
 
 
+/* What a worker has seen of a gateway, for the metrics. */
+
+typedef struct {
+    ngx_atomic_t             errors;     /* of a thousand */
+    ngx_atomic_t             latency;    /* msec */
+    ngx_atomic_t             at;         /* ngx_current_msec */
+    ngx_atomic_t             set;
+} corr_gateway_mark_t;
+
+
 /* What all workers of a node count of one gateway. */
 
 typedef struct {
@@ -156,10 +167,15 @@ typedef struct {
     ngx_atomic_t             tokens;
     ngx_atomic_t             msec;
     ngx_atomic_t             day;        /* Tehran's, since 1970 */
-    ngx_atomic_t             used;       /* of the budget that day */
+    ngx_atomic_t             used;       /* of the budget that day, by all
+                                            nodes as far as is known */
+    ngx_atomic_t             untold;     /* of it, what the database does not
+                                            know yet */
+    ngx_atomic_t             told;       /* when it was last told */
     ngx_atomic_t             alarm;      /* the highest of 50 75 90 100 told */
     ngx_atomic_t             second;
     ngx_atomic_t             in_second;
+    corr_gateway_mark_t      seen[CORR_GATEWAY_WORKERS];
 } corr_gateway_slot_t;
 
 
@@ -303,12 +319,24 @@ ngx_shm_zone_t *corr_gateway_zone(ngx_conf_t *cf);
 corr_gateway_slot_t *corr_gateway_slot(const corr_gateway_t *gateway,
     ngx_log_t *log);
 
+/* At the worker's start. */
+void corr_gateway_health_init(corr_gateway_state_t *state);
+
 /* What came of one request: good 1 or 0, and how long it took. */
 void corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
     ngx_msec_t elapsed);
 
 /* Less is better; of those not tried yet that can serve the call. */
 corr_gateway_state_t *corr_gateway_choose(corr_gateway_call_t *call);
+
+
+/* gateway_budget.c */
+
+/* Tehran's day, since 1970. */
+ngx_uint_t corr_gateway_today(void);
+
+/* How many questions are left of today's budget. */
+ngx_uint_t corr_gateway_left(corr_gateway_state_t *state);
 
 /*
  * May a request go out now?  0: yes, and it is counted; otherwise
@@ -339,7 +367,11 @@ void corr_gateway_token_refused(corr_gateway_state_t *state,
 void corr_gateway_token_init(corr_gateway_state_t *state, ngx_log_t *log);
 void corr_gateway_token_done(corr_gateway_state_t *state);
 
-/* gateway.c: what a waiting call goes on with. */
+/* gateway.c */
+
+corr_str_t corr_gateway_kind_name(corr_gateway_kind_e kind);
+
+/* What a waiting call goes on with. */
 void corr_gateway_token_ready(corr_gateway_call_t *call, ngx_uint_t ok);
 
 

@@ -1,5 +1,6 @@
 #include "jobs.h"
 
+#include "budget_job.h"
 #include "collector.h"
 #include "gateway.h"
 #include "identity_job.h"
@@ -12,6 +13,11 @@ corr_jobs_start(corr_worker_t *w)
 {
     w->gateways = corr_gateways_create(w->cycle, w->settings, w->http);
     if (w->gateways == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->budget = corr_budget_create(w->cycle, w->pg, w->gateways);
+    if (w->budget == NULL) {
         return NGX_ERROR;
     }
 
@@ -49,5 +55,6 @@ corr_jobs_stop(corr_worker_t *w)
     corr_sealer_destroy(w->sealer);
     corr_identity_destroy(w->identity);
     corr_relay_destroy(w->relay);
+    corr_budget_destroy(w->budget);
     corr_gateways_destroy(w->gateways);
 }

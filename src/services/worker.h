@@ -26,6 +26,7 @@ typedef struct {
     struct corr_sealer_s    *sealer;     /* chains audit lines */
     struct corr_collector_s *collector;  /* removes orphan files */
     struct corr_gateways_s  *gateways;
+    struct corr_budget_s    *budget;     /* of gateways, with other nodes */
 } corr_worker_t;
 
 
