@@ -19,7 +19,6 @@
 #include "../services/store_work.h"
 
 
-#define CORR_BODY_BLOCK      65536
 #define CORR_BODY_SLACK      8192      /* headers and delimiters of parts */
 
 
@@ -40,7 +39,7 @@ struct corr_body_s {
 
     corr_spool_t            *spool;
     corr_task_t             *task;
-    u_char                  *block;            /* CORR_BODY_BLOCK */
+    u_char                  *block;            /* of the spool */
     size_t                   filled;
     corr_upload_t            upload;
     ngx_uint_t               files;
@@ -60,9 +59,8 @@ static ngx_int_t corr_body_part(corr_page_t *p,
 static ngx_int_t corr_body_file(corr_page_t *p,
     corr_multipart_event_t *event);
 static ngx_int_t corr_body_data(corr_page_t *p);
-static ngx_int_t corr_body_flush(corr_page_t *p, corr_step_pt then);
+static ngx_int_t corr_body_flush(corr_page_t *p);
 static ngx_int_t corr_body_written(corr_page_t *p);
-static ngx_int_t corr_body_last_written(corr_page_t *p);
 static ngx_int_t corr_body_part_end(corr_page_t *p);
 static ngx_int_t corr_body_place(corr_page_t *p);
 static ngx_int_t corr_body_placed(corr_page_t *p);
@@ -462,19 +460,17 @@ corr_body_open(corr_page_t *p)
 {
     corr_body_t  *body = p->body;
 
-    if (body->block == NULL) {
-        body->block = ngx_palloc(p->pool, CORR_BODY_BLOCK);
-    }
-
     body->spool = corr_spool_create(p->settings->store, p->worker->disk,
                                     p->settings->filetypes, &p->owner,
                                     p->settings->upload_max_size);
 
-    if (body->block == NULL || body->spool == NULL) {
+    if (body->spool == NULL) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    body->block = corr_spool_block(body->spool);
+
+    return body->block ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -503,7 +499,7 @@ corr_body_data(corr_page_t *p)
         return NGX_OK;
     }
 
-    n = ngx_min(body->data.len, CORR_BODY_BLOCK - body->filled);
+    n = ngx_min(body->data.len, CORR_SPOOL_BLOCK - body->filled);
 
     ngx_memcpy(body->block + body->filled, body->data.data, n);
 
@@ -511,32 +507,30 @@ corr_body_data(corr_page_t *p)
     body->data.data += n;
     body->data.len -= n;
 
-    if (body->filled < CORR_BODY_BLOCK) {
+    if (body->filled < CORR_SPOOL_BLOCK) {
         return NGX_OK;
     }
 
-    return corr_body_flush(p, corr_body_written);
+    return corr_body_flush(p);
 }
 
 
-/* Gives the block to a thread, which has its own copy on return. */
+/* Gives the block to a thread; it is filled again when that has ended. */
 
 static ngx_int_t
-corr_body_flush(corr_page_t *p, corr_step_pt then)
+corr_body_flush(corr_page_t *p)
 {
-    corr_str_t    block;
     corr_body_t  *body = p->body;
 
-    block = corr_make_str(body->block, body->filled);
+    body->task = corr_spool_write(body->spool, body->filled,
+                                  p->settings->page_timeout);
     body->filled = 0;
 
-    body->task = corr_spool_write(body->spool, block,
-                                  p->settings->page_timeout);
     if (body->task == NULL) {
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, then);
+    return corr_flow_then(p, corr_body_written);
 }
 
 
@@ -548,23 +542,6 @@ corr_body_written(corr_page_t *p)
     rc = corr_body_task_ended(p);
 
     return rc == NGX_OK ? corr_body_pump(p) : rc;
-}
-
-
-static ngx_int_t
-corr_body_last_written(corr_page_t *p)
-{
-    ngx_int_t  rc;
-
-    rc = corr_body_task_ended(p);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /* its last bytes may have been those too many; the form says so */
-
-    return p->body->spool ? corr_body_place(p) : corr_body_pump(p);
 }
 
 
@@ -581,12 +558,7 @@ corr_body_part_end(corr_page_t *p)
         return rc == CORR_OK ? NGX_OK : corr_body_refuse(p, rc);
     }
 
-    if (!body->in_file) {
-        return NGX_OK;
-    }
-
-    return body->filled ? corr_body_flush(p, corr_body_last_written)
-                        : corr_body_place(p);
+    return body->in_file ? corr_body_place(p) : NGX_OK;
 }
 
 
@@ -595,8 +567,11 @@ corr_body_place(corr_page_t *p)
 {
     corr_body_t  *body = p->body;
 
-    body->task = corr_spool_finish(body->spool, body->upload.name,
+    body->task = corr_spool_finish(body->spool, body->filled,
+                                   body->upload.name,
                                    p->settings->page_timeout);
+    body->filled = 0;
+
     if (body->task == NULL) {
         return NGX_ERROR;
     }

@@ -88,6 +88,7 @@ static const unsigned char *corr_pdf_blanks(const unsigned char *p,
 static void corr_reader_seek(corr_reader_t *reader, uint64_t pos);
 static int corr_reader_fill(corr_reader_t *reader);
 static int corr_reader_byte(corr_reader_t *reader);
+static int corr_reader_find(corr_reader_t *reader, int byte);
 static int64_t corr_reader_number(corr_reader_t *reader, unsigned bytes);
 static int corr_reader_skip(corr_reader_t *reader, uint64_t n);
 
@@ -483,14 +484,11 @@ corr_jpeg_marker(corr_reader_t *reader, int in_scan)
     int  c;
 
     for ( ;; ) {
-        c = corr_reader_byte(reader);
+        c = in_scan ? corr_reader_find(reader, 0xff)
+                    : corr_reader_byte(reader);
 
         if (c != 0xff) {
-            if (c < 0 || !in_scan) {
-                return -1;
-            }
-
-            continue;
+            return -1;
         }
 
         do {
@@ -736,6 +734,29 @@ corr_reader_byte(corr_reader_t *reader)
     }
 
     return reader->buf[reader->at++];
+}
+
+
+/* Goes behind the next of these bytes; -1: there is none. */
+
+static int
+corr_reader_find(corr_reader_t *reader, int byte)
+{
+    unsigned char  *p;
+
+    for ( ;; ) {
+        p = memchr(reader->buf + reader->at, byte,
+                   reader->have - reader->at);
+
+        if (p != NULL) {
+            reader->at = (size_t) (p - reader->buf) + 1;
+            return byte;
+        }
+
+        if (corr_reader_fill(reader) <= 0) {
+            return -1;
+        }
+    }
 }
 
 

@@ -9,7 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -20,11 +20,15 @@
 
 #define CORR_STORE_ROOT     (CORR_STORE_PATH - 128)    /* longest directory */
 #define CORR_STORE_FOREVER  INT64_MAX
+#define CORR_STORE_SHELVES  (CORR_STORE_PREFIXES * CORR_STORE_PREFIXES)
 
+
+/* Two bytes of a hash are a shelf; a bit of `safe` for each. */
 
 struct corr_store_s {
     const corr_store_backend_t  *backend;
     char                         root[CORR_STORE_ROOT];
+    unsigned char                safe[CORR_STORE_SHELVES / 8];
 };
 
 
@@ -32,7 +36,7 @@ struct corr_incoming_s {
     corr_store_t                *store;
     uint64_t                     limit;
     uint64_t                     size;
-    crypto_hash_sha256_state     state;
+    EVP_MD_CTX                  *digest;
     int                          fd;
     int                          err;    /* errno of the first failure */
     corr_store_error_e           error;
@@ -46,6 +50,12 @@ static corr_store_error_e corr_directory_write(corr_incoming_t *in,
     const void *data, size_t len);
 static corr_store_error_e corr_directory_place(corr_incoming_t *in,
     corr_stored_t *stored);
+static int corr_directory_shelf(corr_store_t *store,
+    const unsigned char *hash, char path[CORR_STORE_PATH]);
+static void corr_directory_doubt(corr_store_t *store,
+    const unsigned char *hash);
+static unsigned char *corr_directory_safe(corr_store_t *store,
+    const unsigned char *hash, unsigned char *bit);
 static int corr_directory_place_locked(corr_incoming_t *in,
     corr_stored_t *stored);
 static int corr_directory_reuse(const char *path, uint64_t size,
@@ -64,8 +74,13 @@ static corr_store_error_e corr_directory_locate(corr_store_t *store,
     corr_str_t hash, char path[CORR_STORE_PATH]);
 static int corr_directory_lock(corr_store_t *store,
     const unsigned char *hash);
+static int corr_directory_open(corr_store_t *store, const char *dir,
+    corr_str_t name, int flags, char path[CORR_STORE_PATH]);
 static int corr_directory_make(const char *path);
 static int corr_store_is_hash(corr_str_t hash);
+static EVP_MD_CTX *corr_store_digest(void);
+static int corr_store_digest_end(EVP_MD_CTX *digest,
+    unsigned char hash[CORR_STORE_HASH]);
 static corr_store_error_e corr_store_failed(int err);
 static int64_t corr_store_older(int64_t age);
 
@@ -106,9 +121,8 @@ corr_store_open(const char *directory, char error[CORR_SERVICE_ERROR])
 
     store = calloc(1, sizeof(corr_store_t));
 
-    if (store == NULL || sodium_init() < 0) {
+    if (store == NULL) {
         snprintf(error, CORR_SERVICE_ERROR, "no memory");
-        free(store);
         return NULL;
     }
 
@@ -144,12 +158,18 @@ corr_store_create(corr_store_t *store, uint64_t limit, corr_incoming_t **out)
     in->limit = limit;
     in->fd = -1;
 
-    crypto_hash_sha256_init(&in->state);
+    in->digest = corr_store_digest();
+    if (in->digest == NULL) {
+        free(in);
+        errno = ENOMEM;
+        return CORR_STORE_IO;
+    }
 
     error = store->backend->create(store, in);
 
     if (error != CORR_STORE_OK) {
         err = errno;
+        EVP_MD_CTX_free(in->digest);
         free(in);
         errno = err;
         return error;
@@ -178,7 +198,12 @@ corr_store_write(corr_incoming_t *in, const void *data, size_t len)
         return CORR_STORE_OK;
     }
 
-    crypto_hash_sha256_update(&in->state, data, len);
+    if (EVP_DigestUpdate(in->digest, data, len) != 1) {
+        in->error = CORR_STORE_IO;
+        in->err = errno = ENOMEM;
+        return in->error;
+    }
+
     in->size += len;
 
     in->error = in->store->backend->write(in, data, len);
@@ -193,7 +218,6 @@ corr_store_finish(corr_incoming_t *in, corr_filetypes_t *types,
     corr_str_t name, corr_stored_t *stored, corr_file_verdict_e *verdict)
 {
     int                  err;
-    unsigned char        raw[crypto_hash_sha256_BYTES];
     corr_store_error_e   error;
     corr_file_verdict_e  v;
 
@@ -218,9 +242,14 @@ corr_store_finish(corr_incoming_t *in, corr_filetypes_t *types,
         *verdict = v;
     }
 
+    if (error == CORR_STORE_OK
+        && corr_store_digest_end(in->digest, stored->hash) == -1)
+    {
+        error = CORR_STORE_IO;
+        in->err = ENOMEM;
+    }
+
     if (error == CORR_STORE_OK) {
-        crypto_hash_sha256_final(&in->state, raw);
-        corr_secrets_hex(raw, sizeof(raw), stored->hash);
         stored->size = in->size;
 
         error = in->store->backend->place(in, stored);
@@ -243,6 +272,7 @@ corr_store_abandon(corr_incoming_t *in)
     }
 
     in->store->backend->abandon(in);
+    EVP_MD_CTX_free(in->digest);
     free(in);
 }
 
@@ -324,6 +354,40 @@ corr_store_is_hash(corr_str_t hash)
 }
 
 
+/* OpenSSL's, which uses the processor's own instructions: four times. */
+
+static EVP_MD_CTX *
+corr_store_digest(void)
+{
+    EVP_MD_CTX  *digest;
+
+    digest = EVP_MD_CTX_new();
+
+    if (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
+    {
+        EVP_MD_CTX_free(digest);
+        return NULL;
+    }
+
+    return digest;
+}
+
+
+static int
+corr_store_digest_end(EVP_MD_CTX *digest, unsigned char hash[CORR_STORE_HASH])
+{
+    unsigned char  raw[EVP_MAX_MD_SIZE];
+
+    if (EVP_DigestFinal_ex(digest, raw, NULL) != 1) {
+        return -1;
+    }
+
+    corr_secrets_hex(raw, CORR_STORE_HASH / 2, hash);
+
+    return 0;
+}
+
+
 static corr_store_error_e
 corr_store_failed(int err)
 {
@@ -356,26 +420,18 @@ corr_store_older(int64_t age)
 static corr_store_error_e
 corr_directory_create(corr_store_t *store, corr_incoming_t *in)
 {
-    int            err;
-    size_t         n;
-    unsigned char  name[16];
-
-    n = (size_t) snprintf(in->path, sizeof(in->path), "%s/tmp", store->root);
-
-    if (corr_directory_make(in->path) == -1) {
-        err = errno == ENOENT ? EIO : errno;    /* the root is gone */
-        return corr_store_failed(err);
-    }
+    unsigned char  name[16], hex[32];
 
     corr_secrets_random(name, sizeof(name));
+    corr_secrets_hex(name, sizeof(name), hex);
 
-    in->path[n++] = '/';
-    corr_secrets_hex(name, sizeof(name), (unsigned char *) in->path + n);
-    in->path[n + 2 * sizeof(name)] = '\0';
+    in->fd = corr_directory_open(store, "tmp", corr_make_str(hex, sizeof(hex)),
+                                 O_EXCL, in->path);
 
-    in->fd = open(in->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    /* the root is gone */
 
-    return in->fd == -1 ? corr_store_failed(errno) : CORR_STORE_OK;
+    return in->fd == -1 ? corr_store_failed(errno == ENOENT ? EIO : errno)
+                        : CORR_STORE_OK;
 }
 
 
@@ -405,7 +461,8 @@ corr_directory_write(corr_incoming_t *in, const void *data, size_t len)
 static corr_store_error_e
 corr_directory_place(corr_incoming_t *in, corr_stored_t *stored)
 {
-    int  err, lock;
+    int   err, lock, placed;
+    char  shelf[CORR_STORE_PATH];
 
     /*
      * The bytes first, before anyone can find them.  An error here is not
@@ -416,50 +473,112 @@ corr_directory_place(corr_incoming_t *in, corr_stored_t *stored)
         return corr_store_failed(errno);
     }
 
+    if (corr_directory_shelf(in->store, stored->hash, shelf) == -1) {
+        return corr_store_failed(errno == ENOENT ? EIO : errno);
+    }
+
     lock = corr_directory_lock(in->store, stored->hash);
     if (lock == -1) {
         return corr_store_failed(errno == ENOENT ? EIO : errno);
     }
 
-    err = 0;
-
-    if (corr_directory_place_locked(in, stored) == -1) {
-        err = errno == ENOENT ? EIO : errno;
-    }
+    placed = corr_directory_place_locked(in, stored);
+    err = errno;
 
     close(lock);
 
-    return err ? corr_store_failed(err) : CORR_STORE_OK;
+    /* from here on it is too young for the collector */
+
+    if (placed == 0 && corr_directory_sync(shelf) == -1) {
+        placed = -1;
+        err = errno;
+    }
+
+    if (placed == -1) {
+        corr_directory_doubt(in->store, stored->hash);
+        return corr_store_failed(err);
+    }
+
+    return CORR_STORE_OK;
 }
 
 
 /*
- * All directories on the way are synced each time, also those that were
- * there: whoever made them may have died before.  That costs nothing when
- * there is nothing to write.
+ * The directory for this hash, made if need be.  All on the way to it are
+ * synced, also those that were there: whoever made them may have died before.
+ * What this process has seen through it need not do again: nobody takes
+ * directories out of a store.
  */
+
+static int
+corr_directory_shelf(corr_store_t *store, const unsigned char *hash,
+    char path[CORR_STORE_PATH])
+{
+    char            first[CORR_STORE_PATH];
+    unsigned char   bit, *safe;
+
+    safe = corr_directory_safe(store, hash, &bit);
+
+    snprintf(first, sizeof(first), "%s/%.2s", store->root, (char *) hash);
+    snprintf(path, CORR_STORE_PATH, "%s/%.2s/%.2s", store->root,
+             (char *) hash, (char *) hash + 2);
+
+    if (__atomic_load_n(safe, __ATOMIC_RELAXED) & bit) {
+        return 0;
+    }
+
+    if (corr_directory_make(first) == -1 || corr_directory_make(path) == -1
+        || corr_directory_sync(first) == -1
+        || corr_directory_sync(store->root) == -1)
+    {
+        return -1;
+    }
+
+    __atomic_fetch_or(safe, bit, __ATOMIC_RELAXED);
+
+    return 0;
+}
+
+
+/* After a failure all is made and synced anew. */
+
+static void
+corr_directory_doubt(corr_store_t *store, const unsigned char *hash)
+{
+    unsigned char   bit, *safe;
+
+    safe = corr_directory_safe(store, hash, &bit);
+
+    __atomic_fetch_and(safe, (unsigned char) ~bit, __ATOMIC_RELAXED);
+}
+
+
+/* Where the bit of these first two bytes is. */
+
+static unsigned char *
+corr_directory_safe(corr_store_t *store, const unsigned char *hash,
+    unsigned char *bit)
+{
+    size_t  i, n;
+
+    for (n = 0, i = 0; i < 4; i++) {
+        n = n * 16 + (hash[i] <= '9' ? hash[i] - '0' : hash[i] - 'a' + 10);
+    }
+
+    *bit = (unsigned char) (1 << n % 8);
+
+    return &store->safe[n / 8];
+}
+
 
 static int
 corr_directory_place_locked(corr_incoming_t *in, corr_stored_t *stored)
 {
-    int    known;
-    char   first[CORR_STORE_PATH], second[CORR_STORE_PATH];
-    char   path[CORR_STORE_PATH];
-    char  *root;
-
-    root = in->store->root;
-
-    snprintf(first, sizeof(first), "%s/%.2s", root, (char *) stored->hash);
-    snprintf(second, sizeof(second), "%s/%.2s/%.2s", root,
-             (char *) stored->hash, (char *) stored->hash + 2);
+    int   known;
+    char  path[CORR_STORE_PATH];
 
     corr_directory_locate(in->store,
                           corr_make_str(stored->hash, CORR_STORE_HASH), path);
-
-    if (corr_directory_make(first) == -1 || corr_directory_make(second) == -1)
-    {
-        return -1;
-    }
 
     known = corr_directory_reuse(path, in->size, stored->hash);
 
@@ -467,21 +586,16 @@ corr_directory_place_locked(corr_incoming_t *in, corr_stored_t *stored)
         return -1;
     }
 
-    if (!known && rename(in->path, path) == -1) {
-        return -1;
-    }
-
     if (!known) {
+        if (rename(in->path, path) == -1) {
+            errno = errno == ENOENT ? EIO : errno;
+            return -1;
+        }
+
         in->path[0] = '\0';
     }
 
     stored->known = known ? 1 : 0;
-
-    if (corr_directory_sync(second) == -1 || corr_directory_sync(first) == -1
-        || corr_directory_sync(root) == -1)
-    {
-        return -1;
-    }
 
     return 0;
 }
@@ -538,29 +652,32 @@ corr_directory_reuse(const char *path, uint64_t size,
 static int
 corr_directory_same(int fd, const unsigned char *hash)
 {
-    ssize_t                   n;
-    unsigned char             block[65536];
-    unsigned char             digest[crypto_hash_sha256_BYTES];
-    unsigned char             hex[CORR_STORE_HASH];
-    crypto_hash_sha256_state  state;
+    ssize_t         n;
+    EVP_MD_CTX     *digest;
+    unsigned char   block[65536];
+    unsigned char   hex[CORR_STORE_HASH];
 
-    crypto_hash_sha256_init(&state);
+    digest = corr_store_digest();
+    if (digest == NULL) {
+        return 0;
+    }
 
     while ((n = read(fd, block, sizeof(block))) != 0) {
 
-        if (n == -1) {
-            if (errno == EINTR) {
-                continue;
-            }
-
-            return 0;
+        if (n == -1 && errno == EINTR) {
+            continue;
         }
 
-        crypto_hash_sha256_update(&state, block, (unsigned long long) n);
+        if (n == -1 || EVP_DigestUpdate(digest, block, (size_t) n) != 1) {
+            break;
+        }
     }
 
-    crypto_hash_sha256_final(&state, digest);
-    corr_secrets_hex(digest, sizeof(digest), hex);
+    if (n != 0 || corr_store_digest_end(digest, hex) == -1) {
+        memset(hex, 0, sizeof(hex));
+    }
+
+    EVP_MD_CTX_free(digest);
 
     return memcmp(hex, hash, CORR_STORE_HASH) == 0;
 }
@@ -583,6 +700,32 @@ corr_directory_sync(const char *path)
     errno = err;
 
     return rc;
+}
+
+
+/* A file in a directory of the store's own, which is made if need be. */
+
+static int
+corr_directory_open(corr_store_t *store, const char *dir, corr_str_t name,
+    int flags, char path[CORR_STORE_PATH])
+{
+    int   fd;
+    char  parent[CORR_STORE_PATH];
+
+    flags |= O_RDWR | O_CREAT | O_CLOEXEC;
+
+    snprintf(path, CORR_STORE_PATH, "%s/%s/%.*s", store->root, dir,
+             (int) name.len, (char *) name.data);
+
+    fd = open(path, flags, 0640);
+
+    if (fd != -1 || errno != ENOENT) {
+        return fd;
+    }
+
+    snprintf(parent, sizeof(parent), "%s/%s", store->root, dir);
+
+    return corr_directory_make(parent) == -1 ? -1 : open(path, flags, 0640);
 }
 
 
@@ -621,15 +764,8 @@ corr_directory_lock(corr_store_t *store, const unsigned char *hash)
     int   fd, err;
     char  path[CORR_STORE_PATH];
 
-    snprintf(path, sizeof(path), "%s/lock", store->root);
-
-    if (corr_directory_make(path) == -1) {
-        return -1;
-    }
-
-    snprintf(path, sizeof(path), "%s/lock/%.2s", store->root, (char *) hash);
-
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    fd = corr_directory_open(store, "lock",
+                             corr_make_str((unsigned char *) hash, 2), 0, path);
     if (fd == -1) {
         return -1;
     }

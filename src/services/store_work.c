@@ -15,7 +15,8 @@
 
 typedef struct {
     corr_spool_t            *spool;
-    corr_str_t               block;      /* or the name, when it finishes */
+    size_t                   len;        /* of the block */
+    corr_str_t               name;       /* when it finishes */
     uint64_t                 offset;     /* in the file */
     unsigned                 finish:1;
 } corr_spool_job_t;
@@ -41,6 +42,7 @@ struct corr_spool_s {
     ngx_uint_t               holders;    /* tasks, and the page */
 
     /* the running task's */
+    unsigned char           *block;      /* else the page's, to fill */
     corr_incoming_t         *in;
     uint64_t                 written;
     corr_store_error_e       error;
@@ -50,8 +52,7 @@ struct corr_spool_s {
 };
 
 
-static corr_task_t *corr_spool_task(corr_spool_t *spool, const char *name,
-    corr_str_t block);
+static corr_task_t *corr_spool_task(corr_spool_t *spool, const char *name);
 static int corr_spool_run(void *data);
 static corr_store_error_e corr_spool_work(corr_spool_job_t *job);
 static void corr_spool_wipe(void *data);
@@ -87,17 +88,32 @@ corr_spool_create(corr_store_t *store, corr_threads_t *threads,
 }
 
 
-corr_task_t *
-corr_spool_write(corr_spool_t *spool, corr_str_t block, ngx_msec_t timeout)
+unsigned char *
+corr_spool_block(corr_spool_t *spool)
 {
-    corr_task_t  *task;
+    if (spool->block == NULL) {
+        spool->block = ngx_alloc(CORR_SPOOL_BLOCK, ngx_cycle->log);
+    }
 
-    task = corr_spool_task(spool, "file write", block);
+    return spool->block;
+}
+
+
+corr_task_t *
+corr_spool_write(corr_spool_t *spool, size_t len, ngx_msec_t timeout)
+{
+    corr_task_t       *task;
+    corr_spool_job_t  *job;
+
+    task = corr_spool_task(spool, "file write");
     if (task == NULL) {
         return NULL;
     }
 
-    spool->size += block.len;
+    job = task->data;
+    job->len = len;
+
+    spool->size += len;
 
     corr_task_post(task, timeout);
 
@@ -106,18 +122,35 @@ corr_spool_write(corr_spool_t *spool, corr_str_t block, ngx_msec_t timeout)
 
 
 corr_task_t *
-corr_spool_finish(corr_spool_t *spool, corr_str_t name, ngx_msec_t timeout)
+corr_spool_finish(corr_spool_t *spool, size_t len, corr_str_t name,
+    ngx_msec_t timeout)
 {
     corr_task_t       *task;
     corr_spool_job_t  *job;
 
-    task = corr_spool_task(spool, "file place", name);
+    task = corr_spool_task(spool, "file place");
     if (task == NULL) {
         return NULL;
     }
 
     job = task->data;
+    job->len = len;
     job->finish = 1;
+
+    job->name.data = ngx_pnalloc(task->op.pool, name.len + 1);
+
+    if (job->name.data == NULL) {
+        corr_op_free(&task->op);
+        return NULL;
+    }
+
+    job->name.len = name.len;
+
+    if (name.len) {
+        ngx_memcpy(job->name.data, name.data, name.len);
+    }
+
+    spool->size += len;
 
     corr_task_post(task, timeout);
 
@@ -126,7 +159,7 @@ corr_spool_finish(corr_spool_t *spool, corr_str_t name, ngx_msec_t timeout)
 
 
 static corr_task_t *
-corr_spool_task(corr_spool_t *spool, const char *name, corr_str_t block)
+corr_spool_task(corr_spool_t *spool, const char *name)
 {
     corr_task_t       *task;
     corr_spool_job_t  *job;
@@ -139,7 +172,7 @@ corr_spool_task(corr_spool_t *spool, const char *name, corr_str_t block)
             return NULL;
         }
 
-        /* or all blocks of a file would stay until the request ends */
+        /* or the tasks of a whole file would stay until the request ends */
 
         corr_op_free(&spool->task->op);
     }
@@ -157,19 +190,6 @@ corr_spool_task(corr_spool_t *spool, const char *name, corr_str_t block)
 
     spool->task = task;
     spool->holders++;
-
-    job->block.data = ngx_pnalloc(task->op.pool, block.len + 1);
-
-    if (job->block.data == NULL) {
-        corr_op_free(&task->op);
-        return NULL;
-    }
-
-    if (block.len) {
-        ngx_memcpy(job->block.data, block.data, block.len);
-    }
-
-    job->block.len = block.len;
 
     return task;
 }
@@ -225,15 +245,17 @@ corr_spool_work(corr_spool_job_t *job)
         }
     }
 
-    if (!job->finish) {
-        spool->written += job->block.len;
-        return corr_store_write(spool->in, job->block.data, job->block.len);
+    error = corr_store_write(spool->in, spool->block, job->len);
+    spool->written += job->len;
+
+    if (error != CORR_STORE_OK || !job->finish) {
+        return error;
     }
 
     in = spool->in;
     spool->in = NULL;
 
-    return corr_store_finish(in, spool->types, job->block, &spool->stored,
+    return corr_store_finish(in, spool->types, job->name, &spool->stored,
                              &spool->verdict);
 }
 
@@ -278,6 +300,10 @@ corr_spool_drop(corr_spool_t *spool)
 
     in = spool->in;
     threads = spool->threads;
+
+    if (spool->block != NULL) {
+        ngx_free(spool->block);
+    }
 
     ngx_free(spool);
 

@@ -3,15 +3,16 @@
  * and the collector's portions.
  *
  *     spool = corr_spool_create(store, threads, types, owner, limit);
- *     task = corr_spool_write(spool, block, timeout);   …resume…
- *     task = corr_spool_write(spool, block, timeout);   …resume…
- *     task = corr_spool_finish(spool, name, timeout);   …resume…
+ *     memcpy(corr_spool_block(spool), …, len);
+ *     task = corr_spool_write(spool, len, timeout);     …resume…
+ *     memcpy(corr_spool_block(spool), …, len);
+ *     task = corr_spool_write(spool, len, timeout);     …resume…
+ *     task = corr_spool_finish(spool, len, name, timeout);   …resume…
  *     if (task->op.status == CORR_OP_OK) stored = corr_spool_stored(spool);
  *
- * One task at a time: the next block is given when the last one is written,
- * which is the back pressure, and frees the last one's task.  Blocks of
- * 64 KiB are a good size.  A block that was not taken (UNAVAILABLE, TIMEOUT)
- * spoils the file: what follows fails.
+ * One task at a time: the next block is filled when the last one is written,
+ * which is the back pressure.  A block that was not taken (UNAVAILABLE,
+ * TIMEOUT) spoils the file: what follows fails.
  */
 
 #ifndef CORR_STORE_WORK_H
@@ -19,6 +20,10 @@
 
 #include "../io/threads.h"
 #include "store.h"
+
+
+/* Each is a thread's turn; with nginx's buffer, what an upload holds. */
+#define CORR_SPOOL_BLOCK    131072
 
 
 typedef struct corr_spool_s  corr_spool_t;
@@ -33,15 +38,26 @@ corr_spool_t *corr_spool_create(corr_store_t *store,
     uint64_t limit);
 
 /*
- * Copies the block.  NULL without memory, or when the last task has not
- * ended.  FAILED: corr_spool_error() says why, the file is given up.
+ * CORR_SPOOL_BLOCK bytes to be filled while no task is under way.  They are
+ * the spool's, so that a thread may still read them when the request is
+ * gone.  NULL without memory.
  */
-corr_task_t *corr_spool_write(corr_spool_t *spool, corr_str_t block,
+unsigned char *corr_spool_block(corr_spool_t *spool);
+
+/*
+ * Writes the first `len` bytes of the block.  NULL without memory, or when
+ * the last task has not ended.  FAILED: corr_spool_error() says why, the
+ * file is given up.
+ */
+corr_task_t *corr_spool_write(corr_spool_t *spool, size_t len,
     ngx_msec_t timeout);
 
-/* Checks the content and places the file; `name` is the browser's. */
-corr_task_t *corr_spool_finish(corr_spool_t *spool, corr_str_t name,
-    ngx_msec_t timeout);
+/*
+ * Writes the last block, of `len` bytes or none, checks the content and
+ * places the file; `name` is the browser's.
+ */
+corr_task_t *corr_spool_finish(corr_spool_t *spool, size_t len,
+    corr_str_t name, ngx_msec_t timeout);
 
 corr_store_error_e corr_spool_error(const corr_spool_t *spool);
 corr_file_verdict_e corr_spool_verdict(const corr_spool_t *spool);

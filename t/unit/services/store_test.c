@@ -257,6 +257,19 @@ forget(const char *hash)
 }
 
 
+/* As a process that has just begun. */
+
+static void
+reopen(void)
+{
+    char  error[CORR_SERVICE_ERROR];
+
+    reset(0, 0);
+    corr_store_close(store);
+    store = corr_store_open(root, error);
+}
+
+
 static void
 order(void)
 {
@@ -269,24 +282,26 @@ order(void)
     ok(stored.size == 3 && !stored.known, "new, three bytes");
 
     is_text(corr_cstr(journal),
+            "open /tmp/*\n"
             "mkdir /tmp\n"
             "open /tmp/*\n"
             "write /tmp/*\n"
             "write /tmp/*\n"
             "fsync /tmp/*\n"
-            "mkdir /lock\n"
-            "open /lock/ba\n"
-            "flock /lock/ba\n"
             "mkdir /ba\n"
             "mkdir /ba/78\n"
-            "open /ba/78/ba\n"
-            "rename /ba/78/ba\n"
-            "open /ba/78\n"
-            "fsync /ba/78\n"
             "open /ba\n"
             "fsync /ba\n"
             "open \n"
-            "fsync \n",
+            "fsync \n"
+            "open /lock/ba\n"
+            "mkdir /lock\n"
+            "open /lock/ba\n"
+            "flock /lock/ba\n"
+            "open /ba/78/ba\n"
+            "rename /ba/78/ba\n"
+            "open /ba/78\n"
+            "fsync /ba/78\n",
             "the bytes are safe before the name is, and the name before the "
             "end");
 
@@ -298,6 +313,28 @@ order(void)
        && strstr(journal, "fsync /ba/78\n") != NULL,
        "is made young and synced again");
     is_int(temporary(), 0, "nothing temporary is left");
+
+    reset(0, 0);
+    forget(ABC);
+    reset(0, 0);
+    is_int(put("abc", 3, &stored), CORR_STORE_OK, "again where others lay");
+    is_text(corr_cstr(journal),
+            "open /tmp/*\n"
+            "write /tmp/*\n"
+            "fsync /tmp/*\n"
+            "open /lock/ba\n"
+            "flock /lock/ba\n"
+            "open /ba/78/ba\n"
+            "rename /ba/78/ba\n"
+            "open /ba/78\n"
+            "fsync /ba/78\n",
+            "syncs only what can have changed");
+
+    reopen();
+    reset(0, 0);
+    is_int(put("abc", 3, &stored), CORR_STORE_OK, "by another process");
+    ok(strstr(journal, "fsync /ba\nopen \nfsync \n") != NULL,
+       "which cannot know what the first had synced");
 
     short_writes = 1;
     forget(ABC);
@@ -341,6 +378,7 @@ failures(void)
                     put("abc", 3, &stored);
                 }
 
+                reopen();
                 reset(n, v[i].err);
                 error = put("abc", 1, &stored);
                 done = calls < n;
@@ -388,6 +426,7 @@ crashes(void)
         pid = fork();
 
         if (pid == 0) {
+            reopen();
             reset(n, -1);
             _exit(put("abc", 1, &stored) == CORR_STORE_OK ? 0 : 1);
         }
