@@ -4,6 +4,10 @@
 --   CR401 session ended     CR403 role or level     CR404 not there, not yours
 --   CR409 state conflict    CR422 input ("field:name")
 --   CR429 too often (DETAIL = seconds)              CR503 refused for now
+--
+-- What writes call is in PL/pgSQL, which keeps its plans: a function in SQL
+-- that is not inlined is parsed and planned at each call, and a letter that is
+-- sent makes a dozen of them.
 
 CREATE OR REPLACE FUNCTION fail(p_code text, p_name text,
     p_detail text DEFAULT '') RETURNS void
@@ -16,9 +20,12 @@ $$;
 
 CREATE OR REPLACE FUNCTION setting_int(p_name text, p_default integer)
 RETURNS integer
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT value::integer FROM correspondence.settings
-                      WHERE name = p_name), p_default)
+LANGUAGE plpgsql STABLE
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT value::integer FROM correspondence.settings
+                      WHERE name = p_name), p_default);
+END
 $$;
 
 -- A limit the portal sent with a call, or its default.
@@ -107,12 +114,15 @@ $$;
 -- for a negative n.
 CREATE OR REPLACE FUNCTION add_working_days(p_day date, p_days integer)
 RETURNS date
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN p_days = 0 THEN p_day ELSE
+LANGUAGE plpgsql STABLE
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN p_days = 0 THEN p_day ELSE
         (SELECT min(day) FROM correspondence.jalali_days
           WHERE working = p_days + (SELECT working
                                       FROM correspondence.jalali_days
-                                     WHERE day = p_day)) END
+                                     WHERE day = p_day)) END;
+END
 $$;
 
 -- Working days in (from, to].
@@ -152,12 +162,15 @@ $$;
 -- The folded words as a text search vector; no configuration of the server
 -- has a say in it.
 CREATE OR REPLACE FUNCTION search_words(p_text text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(array_to_tsvector(
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    RETURN coalesce(array_to_tsvector(
         (SELECT array_agg(DISTINCT w)
            FROM unnest(string_to_array(correspondence.fold_text(p_text), ' '))
                 AS w
-          WHERE w <> '')), '')
+          WHERE w <> '')), '');
+END
 $$;
 
 -- The query for what somebody typed: all words, the last one as a prefix.
@@ -177,41 +190,53 @@ $$;
 CREATE OR REPLACE FUNCTION audit_add(p_actor text, p_actor_id bigint,
     p_for bigint, p_action text, p_object text, p_object_id text,
     p_address text, p_details jsonb DEFAULT '{}') RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
     WITH line AS (
         INSERT INTO audit (actor, actor_id, for_id, action, object,
                            object_id, address, details)
         VALUES (p_actor, p_actor_id, p_for, p_action, p_object, p_object_id,
                 p_address, coalesce(p_details, '{}'))
         RETURNING id)
-    INSERT INTO audit_pending (audit_id) SELECT id FROM line
+    INSERT INTO audit_pending (audit_id) SELECT id FROM line;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION audit_person(p_action text, p_object text,
     p_object_id text, p_details jsonb DEFAULT '{}') RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
-    SELECT audit_add('person', context_id('person'), NULL, p_action, p_object,
-                     p_object_id, context_address(), p_details)
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM audit_add('person', context_id('person'), NULL, p_action, p_object,
+                     p_object_id, context_address(), p_details);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION audit_staff(p_action text, p_object text,
     p_object_id text, p_details jsonb DEFAULT '{}',
     p_for bigint DEFAULT NULL) RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
-    SELECT audit_add('staff', context_id('staff'), p_for, p_action, p_object,
-                     p_object_id, context_address(), p_details)
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM audit_add('staff', context_id('staff'), p_for, p_action, p_object,
+                     p_object_id, context_address(), p_details);
+END
 $$;
 
 -- One row of a letter's timeline; its id.
 CREATE OR REPLACE FUNCTION event_add(p_letter bigint, p_kind text,
     p_actor text, p_staff bigint, p_for bigint, p_visibility text,
     p_body text DEFAULT '') RETURNS bigint
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_id    bigint;
+BEGIN
     INSERT INTO events (letter_id, kind, actor, staff_id, for_id, visibility,
                         body)
     VALUES (p_letter, p_kind, p_actor, p_staff, p_for, p_visibility,
             coalesce(p_body, ''))
-    RETURNING id
+    RETURNING id INTO v_id;
+
+    RETURN v_id;
+END
 $$;
 
 -- A message in the outbox; its id.  The relay renders and sends it later.
@@ -219,12 +244,18 @@ CREATE OR REPLACE FUNCTION message_add(p_template text, p_params jsonb,
     p_mobile text, p_person bigint, p_letter bigint DEFAULT NULL,
     p_event bigint DEFAULT NULL, p_ticket bigint DEFAULT NULL)
 RETURNS bigint
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_id    bigint;
+BEGIN
     INSERT INTO messages (template, params, mobile, person_id, letter_id,
                           event_id, ticket_id)
     VALUES (p_template, p_params, p_mobile, p_person, p_letter, p_event,
             p_ticket)
-    RETURNING id
+    RETURNING id INTO v_id;
+
+    RETURN v_id;
+END
 $$;
 
 -- Submission keys --------------------------------------------------------------
@@ -261,9 +292,11 @@ $$;
 
 CREATE OR REPLACE FUNCTION submission_end(p_actor text, p_actor_id bigint,
     p_key text, p_action text, p_result text) RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
     INSERT INTO submissions (actor, actor_id, key, action, result)
-    VALUES (p_actor, p_actor_id, p_key, p_action, p_result)
+    VALUES (p_actor, p_actor_id, p_key, p_action, p_result);
+END
 $$;
 
 -- Tracking codes ----------------------------------------------------------------
@@ -294,29 +327,43 @@ $$;
 -- a length of L has 9 * 10^(L-2) codes.
 CREATE OR REPLACE FUNCTION tracking_length(p_n bigint, p_shortest integer)
 RETURNS integer
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT min(l)::integer
-      FROM (SELECT l, sum(9 * 10::numeric ^ (l - 3)) OVER (ORDER BY l) AS upto
-              FROM generate_series(p_shortest, 18) AS l) AS t
-     WHERE p_n <= upto
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    v_length    integer := p_shortest;
+    v_upto      numeric := 9 * 10::numeric ^ (p_shortest - 3);
+BEGIN
+    WHILE p_n > v_upto AND v_length < 18 LOOP
+        v_length := v_length + 1;
+        v_upto := v_upto + 9 * 10::numeric ^ (v_length - 3);
+    END LOOP;
+
+    RETURN CASE WHEN p_n <= v_upto THEN v_length END;
+END
 $$;
 
 -- n random decimal digits, the first not zero; n up to 17.  The randomness
 -- is 60 bits of a version 4 UUID (pg_strong_random); taken modulo 9e6, the
 -- bias is below 1e-11, and stays below 1e-6 up to n = 12.
 CREATE OR REPLACE FUNCTION random_digits(p_n integer) RETURNS text
-LANGUAGE sql VOLATILE AS $$
-    SELECT (10::numeric ^ (p_n - 1) + (
-        (('x' || substr(replace(u::text, '-', ''), 18, 15))::bit(60)::bigint)
-        % (9 * 10::numeric ^ (p_n - 1))::bigint))::bigint::text
-      FROM gen_random_uuid() AS u
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_first     bigint := 10::numeric ^ (p_n - 1);
+    v_random    text := substr(replace(gen_random_uuid()::text, '-', ''),
+                               18, 15);
+BEGIN
+    RETURN (v_first + ('x' || v_random)::bit(60)::bigint % (9 * v_first))::text;
+END
 $$;
 
 -- A code that looks free; the unique index decides.
 CREATE OR REPLACE FUNCTION tracking_candidate(p_length integer)
 RETURNS text
-LANGUAGE sql VOLATILE SET search_path = correspondence, pg_temp AS $$
-    SELECT d || check_digit_11_10(d) FROM random_digits(p_length - 1) AS d
+LANGUAGE plpgsql VOLATILE SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_digits    text := random_digits(p_length - 1);
+BEGIN
+    RETURN v_digits || check_digit_11_10(v_digits);
+END
 $$;
 
 -- Files ---------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 #include "job.h"
 
 
+#define CORR_JOB_PAUSE   50      /* milliseconds between runs that are woken */
+
+
+static void corr_job_now(corr_job_t *job);
 static void corr_job_due(ngx_event_t *ev);
 static void corr_job_resumed(corr_owner_t *owner);
 static ngx_msec_t corr_job_jitter(corr_job_t *job);
@@ -32,14 +36,37 @@ corr_job_init(corr_job_t *job, ngx_msec_t interval, corr_job_pt run,
 }
 
 
+/*
+ * At once, but for the rush hour: then one run does for all who woke it
+ * meanwhile.
+ */
+
 void
 corr_job_wake(corr_job_t *job)
 {
+    ngx_msec_int_t  pause;
+
     if (job->busy) {
         job->again = 1;
         return;
     }
 
+    pause = (ngx_msec_int_t) (job->ended + CORR_JOB_PAUSE - ngx_current_msec);
+
+    if (pause <= 0 || job->ended == 0) {
+        corr_job_now(job);
+        return;
+    }
+
+    if (!job->event.posted) {
+        ngx_add_timer(&job->event, pause);
+    }
+}
+
+
+static void
+corr_job_now(corr_job_t *job)
+{
     if (job->event.timer_set) {
         ngx_del_timer(&job->event);
     }
@@ -85,13 +112,15 @@ corr_job_done(corr_job_t *job, ngx_uint_t more)
     corr_owner_detach(&job->owner);
 
     job->busy = 0;
+    job->ended = ngx_current_msec;
 
-    if (more || job->again) {
-        corr_job_wake(job);
+    if (more) {
+        corr_job_now(job);
         return;
     }
 
-    ngx_add_timer(&job->event, corr_job_jitter(job));
+    ngx_add_timer(&job->event, job->again ? CORR_JOB_PAUSE
+                                          : corr_job_jitter(job));
 }
 
 

@@ -30,6 +30,7 @@ struct corr_job_s {
     corr_job_pt              run;
     corr_job_pt              resume;
     ngx_msec_t               interval;
+    ngx_msec_t               ended;      /* the last run */
     void                    *data;
     unsigned                 busy:1;     /* a run is under way */
     unsigned                 again:1;    /* woken meanwhile */
@@ -40,7 +41,7 @@ struct corr_job_s {
 void corr_job_init(corr_job_t *job, ngx_msec_t interval, corr_job_pt run,
     corr_job_pt resume, void *data, ngx_log_t *log);
 
-/* Runs soon: now, or behind the run that is under way. */
+/* Runs soon: now, or some milliseconds behind the last run. */
 void corr_job_wake(corr_job_t *job);
 
 /*
