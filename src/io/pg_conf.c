@@ -76,10 +76,13 @@ static const corr_pg_ban_t  corr_pg_bans[] = {
 };
 
 
+/* How a server that vanished is noticed: one that is idle, one that is not. */
+
 static const corr_pg_keyword_t  corr_pg_defaults[] = {
     { "keepalives_idle", "30" },
     { "keepalives_interval", "10" },
     { "keepalives_count", "3" },
+    { "tcp_user_timeout", "5000" },
     { NULL, NULL }
 };
 

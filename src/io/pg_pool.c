@@ -18,8 +18,10 @@ static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
 static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
 static void corr_pg_retry(ngx_event_t *ev);
 static void corr_pg_grow(corr_pg_t *pg);
-static void corr_pg_attempt_failed(corr_pg_t *pg, const char *text,
-    ngx_uint_t host);
+static void corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text);
+static ngx_int_t corr_pg_next_host(corr_pg_t *pg, ngx_uint_t host);
+static ngx_uint_t corr_pg_passed_over(corr_pg_t *pg, ngx_uint_t host);
+static ngx_uint_t corr_pg_silent(const corr_pg_try_t *try);
 static void corr_pg_later(corr_pg_t *pg, ngx_msec_t delay);
 static ngx_msec_t corr_pg_backoff(corr_pg_t *pg);
 static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
@@ -66,10 +68,10 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
     pg->options = ngx_pcalloc(pool, conf->conninfo.nelts * sizeof(char *));
     pg->conns = ngx_pcalloc(pool, conf->connections * sizeof(corr_pg_conn_t));
 
-    pg->complaints = ngx_pcalloc(pool, conf->conninfo.nelts
-                                       * sizeof(corr_complaint_t));
+    pg->tries = ngx_pcalloc(pool, conf->conninfo.nelts
+                                  * sizeof(corr_pg_try_t));
 
-    if (pg->options == NULL || pg->conns == NULL || pg->complaints == NULL) {
+    if (pg->options == NULL || pg->conns == NULL || pg->tries == NULL) {
         goto failed;
     }
 
@@ -234,23 +236,27 @@ void
 corr_pg_is_up(corr_pg_conn_t *c)
 {
     corr_pg_t       *pg;
-    ngx_uint_t       i;
+    ngx_uint_t       i, first;
     corr_pg_host_t  *host;
 
     pg = c->pg;
     host = (corr_pg_host_t *) pg->conf->conninfo.elts + c->host;
+    first = (pg->up++ == 0);
 
-    if (pg->up++ == 0) {
+    if (first) {
         ngx_log_error(NGX_LOG_NOTICE, pg->log, 0,
                       "postgres: connected to %V", &host->name);
+    }
 
-        for (i = 0; i < pg->conf->conninfo.nelts; i++) {
-            pg->complaints[i].hash = 0;
+    for (i = 0; i < pg->conf->conninfo.nelts; i++) {
+        pg->tries[i].tried = 0;
+
+        if (first) {
+            pg->tries[i].complaint.hash = 0;
         }
     }
 
     pg->host = c->host;
-    pg->tried = 0;
     pg->failing = 0;
 
     corr_pg_is_free(pg);
@@ -276,7 +282,7 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
     }
 
     if (was != CORR_PG_UP) {
-        corr_pg_attempt_failed(pg, text, c->host);
+        corr_pg_attempt_failed(c, text);
         return;
     }
 
@@ -310,33 +316,93 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
 
 
 static void
-corr_pg_attempt_failed(corr_pg_t *pg, const char *text, ngx_uint_t host)
+corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text)
 {
-    ngx_uint_t  n;
+    corr_pg_t      *pg;
+    ngx_uint_t      i;
+    corr_pg_try_t  *try;
 
-    n = pg->conf->conninfo.nelts;
+    pg = c->pg;
 
-    if (pg->host == host) {
-        pg->host = (host + 1) % n;
-    }
+    try = &pg->tries[c->host];
+    try->tried = 1;
+    try->silent = c->silent;
+    try->at = ngx_current_msec;
 
     /* the other addresses first, without waiting */
 
-    if (++pg->tried < n) {
+    if (corr_pg_next_host(pg, c->host) == NGX_OK) {
         corr_pg_later(pg, 1);
-        corr_pg_complain(pg, host, "cannot connect to", text);
+        corr_pg_complain(pg, c->host, "cannot connect to", text);
         return;
     }
 
-    pg->tried = 0;
+    for (i = 0; i < pg->conf->conninfo.nelts; i++) {
+        pg->tries[i].tried = 0;
+    }
+
+    (void) corr_pg_next_host(pg, c->host);
 
     corr_pg_later(pg, corr_pg_backoff(pg));
-    corr_pg_complain(pg, host, "cannot connect to", text);
+    corr_pg_complain(pg, c->host, "cannot connect to", text);
 
     if (pg->up == 0) {
         pg->failing = 1;
         corr_pg_give_up(pg);
     }
+}
+
+
+/* NGX_DECLINED: all were tried.  Several attempts may be at one of them. */
+
+static ngx_int_t
+corr_pg_next_host(corr_pg_t *pg, ngx_uint_t host)
+{
+    ngx_uint_t  i, n;
+
+    n = pg->conf->conninfo.nelts;
+
+    for (i = 0; i < n; i++) {
+        host = (host + 1) % n;
+
+        if (!pg->tries[host].tried && !corr_pg_passed_over(pg, host)) {
+            pg->host = host;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A machine that vanished costs a whole deadline each time, so it is left
+ * alone for a while, as long as another one answers, be it with a refusal.
+ */
+
+static ngx_uint_t
+corr_pg_passed_over(corr_pg_t *pg, ngx_uint_t host)
+{
+    ngx_uint_t  i;
+
+    if (!corr_pg_silent(&pg->tries[host])) {
+        return 0;
+    }
+
+    for (i = 0; i < pg->conf->conninfo.nelts; i++) {
+        if (!corr_pg_silent(&pg->tries[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+corr_pg_silent(const corr_pg_try_t *try)
+{
+    return try->silent && ngx_current_msec - try->at < CORR_PG_SILENCE;
 }
 
 
@@ -361,17 +427,19 @@ corr_pg_complain(corr_pg_t *pg, ngx_uint_t host, const char *what,
     const char *text)
 {
     ngx_uint_t       level;
-    ngx_msec_t       delay;
+    ngx_msec_int_t   delay;
     corr_pg_host_t  *h;
 
     h = (corr_pg_host_t *) pg->conf->conninfo.elts + host;
 
-    level = corr_complaint_level(&pg->complaints[host], text);
+    level = corr_complaint_level(&pg->tries[host].complaint, text);
     delay = pg->retry.timer_set ? pg->retry.timer.key - ngx_current_msec : 0;
+
+    /* armed by another one, it may be due */
 
     ngx_log_error(level, pg->log, 0,
                   "postgres: %s %V: %s; next attempt in %M ms",
-                  what, &h->name, text, delay);
+                  what, &h->name, text, (ngx_msec_t) ngx_max(delay, 0));
 }
 
 
@@ -640,6 +708,55 @@ corr_pg_is_free(corr_pg_t *pg)
 
         corr_pg_dispatch(ngx_queue_data(q, corr_pg_work_t, queue), c);
     }
+}
+
+
+/*
+ * A server that became read-only says so to writes alone: others would go on
+ * reading what it has, which grows old.
+ */
+
+void
+corr_pg_is_demoted(corr_pg_conn_t *c)
+{
+    corr_pg_t       *pg;
+    ngx_uint_t       i;
+    corr_pg_conn_t  *other;
+
+    pg = c->pg;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        other = &pg->conns[i];
+
+        if (other->state != CORR_PG_UP || other->host != c->host) {
+            continue;
+        }
+
+        other->retire = 1;
+
+        if (other != c && other->in_flight == 0) {
+            corr_pg_conn_close(other, NULL);
+        }
+    }
+}
+
+
+/* Not without end: perhaps it is what was asked for, after all. */
+
+void
+corr_pg_work_again(corr_pg_work_t *work)
+{
+    corr_pg_t  *pg;
+
+    pg = work->pg;
+
+    work->conn = NULL;
+    work->refused = 0;
+    work->move = 0;
+    work->moves++;
+
+    ngx_queue_insert_head(&pg->queue, &work->queue);
+    pg->queued++;
 }
 
 

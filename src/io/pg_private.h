@@ -22,6 +22,9 @@ struct pg_result;                      /* PGresult */
 /* An oldest operation this late behind its deadline: the peer is dead. */
 #define CORR_PG_GRACE        2000
 
+/* How long a host that gave no answer at all is passed over. */
+#define CORR_PG_SILENCE      15000
+
 /* How long an idle connection of a quitting worker is kept for its last
    requests, which may still come from Redis, a form, a gateway. */
 #define CORR_PG_LINGER       1000
@@ -58,7 +61,18 @@ typedef struct {
     unsigned                 seen:1;     /* a result of that statement */
 
     unsigned                 retire:1;   /* takes nothing new */
+    unsigned                 silent:1;   /* the attempt's deadline passed */
 } corr_pg_conn_t;
+
+
+/* What came of the attempts at one host. */
+
+typedef struct {
+    corr_complaint_t         complaint;
+    ngx_msec_t               at;         /* the last one failed */
+    unsigned                 tried:1;    /* in this round */
+    unsigned                 silent:1;   /* it ran into its deadline */
+} corr_pg_try_t;
 
 
 struct corr_pg_s {
@@ -76,10 +90,9 @@ struct corr_pg_s {
 
     ngx_event_t              retry;
     ngx_uint_t               host;       /* the one to try next */
-    ngx_uint_t               tried;      /* hosts in this round */
     corr_retry_t             again;      /* rounds that failed */
 
-    corr_complaint_t        *complaints; /* one per host */
+    corr_pg_try_t           *tries;      /* one per host */
 
     uint64_t                 operations;
     uint64_t                 failures;
@@ -111,7 +124,9 @@ typedef struct {
     corr_rows_t             *rows[CORR_PG_STATEMENTS_MAX];
 
     unsigned                 broken:1;   /* an add() failed */
+    ngx_uint_t               moves;      /* to another connection */
     unsigned                 refused:1;  /* the server said an error */
+    unsigned                 move:1;     /* it is the connection's fault */
 } corr_pg_work_t;
 
 
@@ -143,6 +158,12 @@ void corr_pg_work_clear(corr_pg_work_t *work);
 void corr_pg_is_up(corr_pg_conn_t *c);
 void corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was,
     const char *text);
+
+/* This server takes no writes any more: its connections go. */
+void corr_pg_is_demoted(corr_pg_conn_t *c);
+
+/* Rolled back for a reason that another connection does not have. */
+void corr_pg_work_again(corr_pg_work_t *work);
 
 /* A place became free. */
 void corr_pg_is_free(corr_pg_t *pg);

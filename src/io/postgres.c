@@ -73,6 +73,7 @@ corr_pg_conn_open(corr_pg_conn_t *c)
     c->state = CORR_PG_CONNECTING;
     c->host = c->pg->host;
     c->retire = 0;
+    c->silent = 0;
 
     c->db = corr_pg_start(c);
 
@@ -383,6 +384,7 @@ corr_pg_read(corr_pg_conn_t *c)
 
         if (c->retire) {
             corr_pg_conn_close(c, NULL);
+            corr_pg_is_free(c->pg);
             return;
         }
 
@@ -639,9 +641,16 @@ corr_pg_refused(corr_pg_conn_t *c, corr_pg_work_t *work, PGresult *res)
         state = "";
     }
 
+    if (work->refused) {
+        return;
+    }
+
+    work->refused = 1;
+
     /*
-     * The server became a standby, or what was prepared no longer fits its
-     * tables: another connection will.
+     * The server takes no writes any more, or what was prepared no longer
+     * fits its tables.  Nothing of it happened, and on another connection
+     * it will.
      */
 
     if (strcmp(state, PG_READ_ONLY) == 0
@@ -649,13 +658,12 @@ corr_pg_refused(corr_pg_conn_t *c, corr_pg_work_t *work, PGresult *res)
         || strcmp(state, PG_NO_STATEMENT) == 0)
     {
         c->retire = 1;
+        work->move = (work->moves < c->pg->conf->connections);
     }
 
-    if (work->refused) {
-        return;
+    if (strcmp(state, PG_READ_ONLY) == 0) {
+        corr_pg_is_demoted(c);
     }
-
-    work->refused = 1;
 
     op = &work->op;
 
@@ -714,7 +722,12 @@ corr_pg_answered(corr_pg_conn_t *c, corr_pg_work_t *work)
         corr_pg_work_clear(work);
     }
 
-    corr_pg_work_end(work, work->refused ? CORR_OP_FAILED : CORR_OP_OK);
+    if (work->move && work->op.op.status == CORR_OP_PENDING) {
+        corr_pg_work_again(work);
+
+    } else {
+        corr_pg_work_end(work, work->refused ? CORR_OP_FAILED : CORR_OP_OK);
+    }
 
     /* the next one has its own grace */
 
@@ -790,6 +803,7 @@ corr_pg_timeout(ngx_event_t *ev)
     corr_pg_conn_t  *c = ev->data;
 
     if (c->state != CORR_PG_UP) {
+        c->silent = 1;
         corr_pg_conn_close(c, c->state == CORR_PG_CONNECTING
                               ? "connecting took too long"
                               : "preparing took too long");

@@ -143,6 +143,7 @@ static ngx_int_t corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
 static void corr_redis_dispatch(corr_redis_t *redis);
 static void corr_redis_send(corr_redis_work_t *work);
 static void corr_redis_reply(redisAsyncContext *ac, void *r, void *data);
+static ngx_uint_t corr_redis_left(corr_redis_t *redis, const redisReply *r);
 static corr_op_status_e corr_redis_answer(corr_redis_work_t *work,
     redisReply *r);
 static ngx_int_t corr_redis_copy(ngx_pool_t *pool, corr_redis_reply_t *to,
@@ -1193,11 +1194,7 @@ corr_redis_reply(redisAsyncContext *ac, void *r, void *data)
         return;
     }
 
-    /* the master became a replica: another one was chosen */
-
-    if (reply->type == REDIS_REPLY_ERROR
-        && corr_redis_says(reply, "READONLY"))
-    {
+    if (reply->type == REDIS_REPLY_ERROR && corr_redis_left(redis, reply)) {
         corr_redis_break(&redis->data, reply->str);
     }
 
@@ -1214,6 +1211,21 @@ corr_redis_reply(redisAsyncContext *ac, void *r, void *data)
 
     corr_redis_late(redis);
     corr_redis_dispatch(redis);
+}
+
+
+/*
+ * Was another master chosen?  This one says that it became a replica, or
+ * that its replicas left it (min-replicas-to-write), which is all that a
+ * master notices of being cut off.
+ */
+
+static ngx_uint_t
+corr_redis_left(corr_redis_t *redis, const redisReply *r)
+{
+    return corr_redis_says(r, "READONLY")
+           || (redis->conf->sentinels.nelts
+               && corr_redis_says(r, "NOREPLICAS"));
 }
 
 

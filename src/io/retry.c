@@ -6,7 +6,7 @@
 
 
 #define CORR_RETRY_MIN     100
-#define CORR_RETRY_MAX     4000
+#define CORR_RETRY_MAX     2000
 #define CORR_RETRY_CALM    10000
 #define CORR_COMPLAINT     60000
 

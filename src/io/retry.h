@@ -17,7 +17,7 @@ typedef struct {
 
 
 /*
- * Milliseconds until the next attempt: doubled from 100 to 4000, then
+ * Milliseconds until the next attempt: doubled from 100 to 2000, then
  * between the half of it and the whole, so that workers do not come in
  * step.  Begins anew after `calm` milliseconds (and ten seconds) without a
  * failure.

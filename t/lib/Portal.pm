@@ -273,7 +273,8 @@ sub db {
     return $db if $db && $db->ping;
 
     return $self->{db} = DBI->connect(
-        "dbi:Pg:dbname=correspondence;host=$self->{instance}{sockets}",
+        'dbi:Pg:dbname=correspondence;host='
+        . ($self->{database} // $self->{instance}{sockets}),
         'postgres', '', { RaiseError => 1, PrintError => 0, AutoCommit => 1,
                           pg_enable_utf8 => 1, AutoInactiveDestroy => 1,
                           Callbacks => { connected => sub {

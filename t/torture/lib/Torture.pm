@@ -241,7 +241,7 @@ sub kill_full {
 
 sub again {
     my ($self, $start) = @_;
-    my $i = $self->{portal}->instance;
+    my $i = $self->{instance} // $self->{portal}->instance;
 
     for my $left (reverse 0 .. 4) {
         return if eval { $start->(); 1 };

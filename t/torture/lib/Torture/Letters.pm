@@ -5,6 +5,8 @@ package Torture::Letters;
 # kills the portal's parts; then it is looked up what is there.
 #
 #   my $l = Torture::Letters->new($portal, clients => 6);
+#                             # bases => [ … ]: of several nodes; who gets no
+#                             # answer from one asks another
 #   $l->start;
 #   …
 #   $l->stop;
@@ -135,6 +137,7 @@ sub one_letter {
 
     for my $try (1 .. $patience) {
         if (!$self->logged_in($c)) {
+            $self->elsewhere($c);
             sleep 0.3;
             next;
         }
@@ -147,10 +150,22 @@ sub one_letter {
 
         write_down($c, { key => $letter->{key}, %$answer });
         return 1 if $answer->{op} eq 'ok' || $answer->{op} eq 'refused';
+        $self->elsewhere($c);
         sleep 0.2 + rand 0.5;
     }
 
     return $sent;
+}
+
+
+# The same session and the same key, at another node.
+
+sub elsewhere {
+    my ($self, $c) = @_;
+    my $bases = $self->{bases} // return;
+
+    $c->{at} = (($c->{at} // $c->{n}) + 1) % @$bases;
+    $c->{b}{base} = $bases->[ $c->{at} ] if $c->{b};
 }
 
 
@@ -273,6 +288,25 @@ sub sent {
     }
 
     return \%sent;
+}
+
+
+# When the first letter was acknowledged that was sent after a time.
+
+sub acknowledged_after {
+    my ($self, $time) = @_;
+    my ($first) = sort { $a <=> $b } grep { $_ > $time } $self->acknowledged;
+
+    return $first;
+}
+
+
+sub acknowledged {
+    my ($self) = @_;
+
+    return map { /"op":"ok"/ && /"at":([\d.]+)/ ? $1 : () }
+           map { split /\n/, Instance::slurp($_) }
+           glob "$self->{history}/*.jsonl";
 }
 
 
