@@ -31,7 +31,7 @@ is($b->get($page)->status, 200, 'all is well at first');
 sub connections {
     my $health = $b->json('/health');
 
-    return $health ? $health->{postgres}{connections} : -1;
+    return $health ? $health->{postgres}{connections} // -1 : -1;
 }
 
 sub well {
@@ -155,14 +155,30 @@ is(@told, 1, 'the log names it once');
 $p->sql('ALTER TABLE persons_away RENAME TO persons');
 well('unprepared');
 
-# a plan that became stale costs one answer at most for each connection
+# a plan that became stale: asked again on a connection that has none
 
-$p->sql('ALTER TABLE persons ALTER COLUMN address TYPE varchar(4000)');
-$b->get($page) for 1 .. 4;
-is($b->get($page)->status, 200, 'stale plans: well after a few');
-$p->sql('ALTER TABLE persons ALTER COLUMN address TYPE text');
-$b->get($page) for 1 .. 4;
+for my $type (qw(varchar(4000) text)) {
+    $p->sql("ALTER TABLE persons ALTER COLUMN address TYPE $type");
+    is(join(' ', map { $b->get($page)->status } 1 .. 4), '200 200 200 200',
+       "stale plans cost nobody an answer: $type");
+}
+
 well('stale plans');
+
+# A server that takes no writes any more, its connections open: what wrote is
+# refused by it, and reads do not stay there either.
+
+my $write = sub { $b->post('/desk/profile', {})->status };
+
+$p->sql('ALTER SYSTEM SET default_transaction_read_only = on');
+$p->sql('SELECT pg_reload_conf()');
+ok(wait_until(10, sub { $write->(); connections() == 0 }),
+   'a server became read-only: its connections go');
+is($write->(), 503, 'and writes are refused for now, not in error');
+$p->db->do('SET default_transaction_read_only = off');
+$p->sql('ALTER SYSTEM RESET default_transaction_read_only');
+$p->sql('SELECT pg_reload_conf()');
+well('writable again');
 
 # reload and stop
 
