@@ -103,7 +103,12 @@ for my $post (@posts) {
                   [ another => $csrf{$foreign} ],
                   [ 'a visitor\'s' => $csrf{nobody} ],
                   [ longer => "$csrf{$own}0" ],
-                  [ shorter => substr $csrf{$own}, 0, 63 ])
+                  [ shorter => substr $csrf{$own}, 0, -1 ],
+                  [ 'half a' => substr $csrf{$own}, 64 ],
+                  [ 'nothing but its mask as a' =>
+                    substr($csrf{$own}, 0, 64) x 2 ],
+                  [ 'another mask before the' => substr($csrf{$foreign}, 0, 64)
+                                                 . substr $csrf{$own}, 64 ])
     {
         $browser->post($address, { %fields, csrf => $case->[1] }, { @close });
         is($browser->status, 403, "$address: $case->[0] token");
@@ -133,6 +138,26 @@ for my $post (@posts) {
 is_deeply(state(), $before, 'nothing was stored');
 is($_->[0]->get($_->[1])->status, 200, 'and everyone is still logged in')
     for [ $b, '/desk' ], [ $admin, '/clerk/' ], [ $clerk, '/clerk/' ];
+
+
+# A token looks another way on each page, lest the length of a compressed one
+# tells it (BREACH); the older ones are as good.
+
+my %shown = map { $_ => 1 } $csrf{own},
+    map { $b->get('/desk/profile')->find_csrf } 1 .. 20;
+
+is(scalar keys %shown, 21, 'twenty-one pages, twenty-one tokens');
+ok(!grep({ !/^[0-9a-f]{128}$/ } keys %shown), 'of one form');
+
+for my $part (0, 64) {
+    my %parts = map { substr($_, $part, 64) => 1 } keys %shown;
+    is(scalar keys %parts, 21, "no two share the part at $part");
+}
+
+for my $token ($csrf{own}, (sort keys %shown)[3, 9]) {
+    is($b->post('/desk/profile', { csrf => $token, address => '', phone => '',
+                                   email => '' })->status, 303, 'each is good');
+}
 
 
 # The form's token does not serve for another browser's cookie, nor does one

@@ -177,7 +177,8 @@ struct corr_page_s {
 
     corr_str_t               browser;     /* hash that binds codes and
                                              forms to this browser; hex */
-    corr_str_t               csrf;        /* the token this page expects */
+    corr_str_t               csrf;        /* the token this page expects;
+                                             forms show it masked */
     corr_session_t           session;
     corr_session_work_t     *session_work;
     corr_captcha_work_t     *captcha_work;

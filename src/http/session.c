@@ -25,6 +25,7 @@
 
 
 #define CORR_SESSION_HASH     64
+#define CORR_CSRF_SHOWN       (4 * CORR_SECRETS_MAC)    /* hex, masked */
 #define CORR_COOKIES_MAX      16
 #define CORR_AGENT_MAX        120
 #define CORR_BROWSER_LIFE     (365 * 24 * 3600)
@@ -59,7 +60,9 @@ static time_t corr_session_idle(corr_page_t *p);
 static time_t corr_session_absolute(corr_page_t *p);
 static const char *corr_session_cookie(corr_page_t *p);
 static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
-static ngx_uint_t corr_csrf_of_session(corr_page_t *p);
+static corr_str_t corr_csrf_masked(corr_page_t *p, corr_str_t token);
+static corr_str_t corr_csrf_unmasked(corr_page_t *p);
+static ngx_uint_t corr_csrf_of_session(corr_page_t *p, corr_str_t given);
 static corr_str_t corr_csrf_token(corr_page_t *p, const char *kind,
     corr_str_t cookie);
 static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
@@ -785,7 +788,7 @@ ngx_int_t
 corr_csrf_prepare(corr_page_t *p)
 {
     u_char      *fresh;
-    corr_str_t   token, session;
+    corr_str_t   token, session, shown;
 
     token = corr_session_token(p, "correspondence-browser");
 
@@ -824,7 +827,12 @@ corr_csrf_prepare(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    corr_view_text(p->view, "csrf", p->csrf);
+    shown = corr_csrf_masked(p, p->csrf);
+    if (shown.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    corr_view_text(p->view, "csrf", shown);
 
     return NGX_OK;
 }
@@ -838,7 +846,7 @@ corr_csrf_prepare(corr_page_t *p)
 ngx_int_t
 corr_csrf_check(corr_page_t *p)
 {
-    corr_str_t  site;
+    corr_str_t  site, given;
 
     site = corr_request_header(p->request, "sec-fetch-site");
 
@@ -848,8 +856,10 @@ corr_csrf_check(corr_page_t *p)
         return NGX_DECLINED;
     }
 
-    if (!corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), p->csrf)
-        && !corr_csrf_of_session(p))
+    given = corr_csrf_unmasked(p);
+
+    if (!corr_secrets_equal(given, p->csrf)
+        && !corr_csrf_of_session(p, given))
     {
         corr_counters_add(p->worker, CORR_COUNT_CSRF_REFUSED, 1);
         return NGX_DECLINED;
@@ -865,7 +875,7 @@ corr_csrf_check(corr_page_t *p)
  */
 
 static ngx_uint_t
-corr_csrf_of_session(corr_page_t *p)
+corr_csrf_of_session(corr_page_t *p, corr_str_t given)
 {
     corr_str_t  session, token;
 
@@ -877,8 +887,70 @@ corr_csrf_of_session(corr_page_t *p)
 
     token = corr_csrf_token(p, "session", session);
 
-    return token.len
-           && corr_secrets_equal(corr_fields_get(&p->fields, "csrf"), token);
+    return token.len && corr_secrets_equal(given, token);
+}
+
+
+/*
+ * A form shows the token behind a mask: a random one, then the token xored
+ * with it, both in hex.  What is the same in every answer could be guessed
+ * from the lengths of compressed ones (BREACH).
+ */
+
+static corr_str_t
+corr_csrf_masked(corr_page_t *p, corr_str_t token)
+{
+    u_char      *hex, mask[CORR_SECRETS_MAC];
+    ngx_uint_t   i;
+    corr_str_t   none = corr_null_str;
+
+    hex = ngx_pnalloc(p->pool, CORR_CSRF_SHOWN);
+    if (hex == NULL) {
+        return none;
+    }
+
+    corr_secrets_random(mask, sizeof(mask));
+    corr_secrets_hex(mask, sizeof(mask), hex);
+
+    for (i = 0; i < sizeof(mask); i++) {
+        mask[i] ^= token.data[i];
+    }
+
+    corr_secrets_hex(mask, sizeof(mask), hex + CORR_CSRF_SHOWN / 2);
+
+    return corr_make_str(hex, CORR_CSRF_SHOWN);
+}
+
+
+/* The token that the form brought; empty: none, or not of that form. */
+
+static corr_str_t
+corr_csrf_unmasked(corr_page_t *p)
+{
+    size_t       len;
+    u_char      *bytes;
+    ngx_uint_t   i;
+    corr_str_t   field, none = corr_null_str;
+
+    field = corr_fields_get(&p->fields, "csrf");
+
+    if (field.len != CORR_CSRF_SHOWN) {
+        return none;
+    }
+
+    bytes = ngx_pnalloc(p->pool, CORR_CSRF_SHOWN / 2);
+
+    if (bytes == NULL
+        || corr_hex_decode(field, bytes, CORR_CSRF_SHOWN / 2, &len) != CORR_OK)
+    {
+        return none;
+    }
+
+    for (i = 0; i < CORR_SECRETS_MAC; i++) {
+        bytes[i] ^= bytes[CORR_SECRETS_MAC + i];
+    }
+
+    return corr_make_str(bytes, CORR_SECRETS_MAC);
 }
 
 
@@ -887,11 +959,11 @@ corr_csrf_of_session(corr_page_t *p)
 static corr_str_t
 corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie)
 {
-    u_char      *hex, mac[CORR_SECRETS_MAC];
+    u_char      *mac;
     corr_str_t   parts[2], none = corr_null_str;
 
-    hex = ngx_pnalloc(p->pool, CORR_SESSION_HASH);
-    if (hex == NULL) {
+    mac = ngx_pnalloc(p->pool, CORR_SECRETS_MAC);
+    if (mac == NULL) {
         return none;
     }
 
@@ -899,7 +971,6 @@ corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie)
     parts[1] = cookie;
 
     corr_secrets_mac(p->settings->secrets, CORR_KEY_FORM, parts, 2, mac);
-    corr_secrets_hex(mac, sizeof(mac), hex);
 
-    return corr_make_str(hex, CORR_SESSION_HASH);
+    return corr_make_str(mac, CORR_SECRETS_MAC);
 }
