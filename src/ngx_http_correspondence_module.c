@@ -24,6 +24,7 @@
 
 
 #define CORR_CPU_NICE        19
+#define CORR_SCAN_QUEUE      256       /* files of a worker that wait */
 
 
 typedef struct {
@@ -57,6 +58,7 @@ static char *corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *corr_conf_scan(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *corr_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *corr_conf_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -163,6 +165,7 @@ static ngx_command_t  corr_commands[] = {
     corr_number("upload_max_pixels", upload_max_pixels),
     corr_directive("upload_types", NGX_CONF_1MORE,
                    ngx_conf_set_str_array_slot, upload_types),
+    corr_directive("scan", NGX_CONF_1MORE, corr_conf_scan, clamd),
     corr_number("subject_max", subject_max),
     corr_number("text_max", text_max),
 
@@ -1100,6 +1103,60 @@ corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* correspondence_scan off|ADDRESS [timeout=TIME] [max=N] [down=refuse|take]; */
+
+static char *
+corr_conf_scan(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    corr_main_conf_t *mcf = conf;
+
+    ngx_int_t           n;
+    ngx_str_t          *value, rest;
+    ngx_uint_t          i;
+    corr_settings_t    *s = &mcf->settings;
+
+    value = cf->args->elts;
+
+    if (s->clamd.max) {
+        return "is duplicate";
+    }
+
+    s->clamd.max = 4;
+    s->clamd.timeout = 15000;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        n = NGX_ERROR;
+
+        if (corr_conf_option(cf, &value[i], "timeout=", &rest) == NGX_OK) {
+            n = ngx_parse_time(&rest, 0);
+            s->clamd.timeout = n;
+
+        } else if (corr_conf_option(cf, &value[i], "max=", &rest) == NGX_OK) {
+            n = ngx_atoi(rest.data, rest.len);
+            s->clamd.max = n;
+
+        } else if (ngx_strcmp(value[i].data, "down=refuse") == 0
+                   || ngx_strcmp(value[i].data, "down=take") == 0)
+        {
+            s->scan_down = (value[i].len == sizeof("down=take") - 1);
+            n = 1;
+        }
+
+        if (n <= 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    s->clamd.queue = CORR_SCAN_QUEUE;
+
+    return ngx_strcmp(value[1].data, "off") == 0
+           ? NGX_CONF_OK : corr_clamd_conf_add(cf, &s->clamd, &value[1]);
+}
+
+
 /* "name=value": *value points behind the =, with the final NUL kept. */
 
 static ngx_int_t
@@ -1307,6 +1364,14 @@ corr_init_process(ngx_cycle_t *cycle)
     w->redis = corr_redis_create(cycle, &s->redis);
     w->http = corr_http_create(cycle, &s->http);
 
+    if (s->clamd.naddrs && w->disk) {
+        w->clamd = corr_clamd_create(cycle, &s->clamd, w->disk);
+
+        if (w->clamd == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     if (w->cpu == NULL || w->disk == NULL || w->pg == NULL
         || w->redis == NULL || w->http == NULL)
     {
@@ -1339,6 +1404,7 @@ corr_exit_process(ngx_cycle_t *cycle)
     corr_counters_stop(w);
     corr_jobs_stop(w);
 
+    corr_clamd_destroy(w->clamd);
     corr_http_destroy(w->http);
     corr_redis_destroy(w->redis);
     corr_pg_destroy(w->pg);

@@ -369,9 +369,10 @@ $$;
 -- Files ---------------------------------------------------------------------------
 
 -- Rows for files the portal has stored and synced.  p_files is a JSON list
--- of {"sha256": hex, "size": bytes, "media_type": …, "name": …, and for
--- pictures "width", "height"}.  Returns how many.  Refuses contents that the collector is just removing (CR503
--- file_busy: store again and repeat).
+-- of {"sha256": hex, "size": bytes, "media_type": …, "name": …, for pictures
+-- "width", "height", and when a scanner is configured "scan": clean or
+-- unchecked}.  Returns how many.  Refuses contents that the collector is just
+-- removing (CR503 file_busy: store again and repeat).
 CREATE OR REPLACE FUNCTION files_add(p_files jsonb, p_purpose text,
     p_visibility text, p_person bigint, p_staff bigint,
     p_draft uuid DEFAULT NULL, p_letter bigint DEFAULT NULL,
@@ -400,15 +401,15 @@ BEGIN
         PERFORM fail('CR503', 'file_busy');
     END IF;
 
-    INSERT INTO files (sha256, size, media_type, width, height, name,
+    INSERT INTO files (sha256, size, media_type, width, height, scan, name,
                        purpose, visibility,
                        person_id, staff_id, draft_id, letter_id, event_id,
                        ticket_id, ticket_message_id, position)
     SELECT decode(f ->> 'sha256', 'hex'), (f ->> 'size')::bigint,
            f ->> 'media_type', (f ->> 'width')::integer,
-           (f ->> 'height')::integer, left(f ->> 'name', 255), p_purpose,
-           p_visibility, p_person, p_staff, p_draft, p_letter, p_event,
-           p_ticket, p_ticket_message, n
+           (f ->> 'height')::integer, f ->> 'scan',
+           left(f ->> 'name', 255), p_purpose, p_visibility, p_person,
+           p_staff, p_draft, p_letter, p_event, p_ticket, p_ticket_message, n
       FROM jsonb_array_elements(p_files) WITH ORDINALITY AS t (f, n);
 
     GET DIAGNOSTICS v_count = ROW_COUNT;

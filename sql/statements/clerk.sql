@@ -182,6 +182,7 @@ SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
        f.media_type = 'application/pdf' AS is_pdf,
        f.replaced_by IS NOT NULL AS is_replaced, f.purpose,
        f.visibility = 'internal' AS is_internal, f.width, f.height,
+       f.scan IS NOT DISTINCT FROM 'unchecked' AS is_unchecked,
        row_number() OVER w AS position, count(*) OVER () AS total
   FROM letters AS l JOIN files AS f ON f.letter_id = l.id
  WHERE l.tracking_code = $1::text
@@ -222,7 +223,8 @@ SELECT e.id AS event_id, e.kind, e.at, e.actor <> 'person' AS from_body,
 
 -- name: clerk_letter_event_files
 SELECT f.event_id, f.id AS file_id, f.name,
-       (f.size + 1023) / 1024 AS size_kb, f.media_type
+       (f.size + 1023) / 1024 AS size_kb, f.media_type,
+       f.scan IS NOT DISTINCT FROM 'unchecked' AS is_unchecked
   FROM letters AS l
   JOIN files AS f ON f.letter_id = l.id
   JOIN events AS e ON e.id = f.event_id AND e.kind <> 'letter_sent'
@@ -418,6 +420,7 @@ SELECT f.id AS file_id, f.name, (f.size + 1023) / 1024 AS size_kb,
        f.media_type, f.media_type LIKE 'image/%' AS is_image,
        f.media_type = 'application/pdf' AS is_pdf,
        f.replaced_by IS NOT NULL AS is_replaced, f.width, f.height,
+       f.scan IS NOT DISTINCT FROM 'unchecked' AS is_unchecked,
        row_number() OVER w AS position, count(*) OVER () AS total
   FROM referrals AS r JOIN files AS f ON f.letter_id = r.letter_id
  WHERE r.id = $1::bigint

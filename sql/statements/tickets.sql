@@ -98,7 +98,8 @@ SELECT m.id AS message_id, m.at, m.actor = 'staff' AS from_body,
 
 -- name: clerk_ticket_message_files
 SELECT f.ticket_message_id AS message_id, f.id AS file_id, f.name,
-       (f.size + 1023) / 1024 AS size_kb
+       (f.size + 1023) / 1024 AS size_kb,
+       f.scan IS NOT DISTINCT FROM 'unchecked' AS is_unchecked
   FROM tickets AS t JOIN files AS f ON f.ticket_id = t.id
  WHERE t.number = $1::bigint ORDER BY f.ticket_message_id, f.position;
 

@@ -2,7 +2,7 @@
  * nginx's own reader, unbuffered; its buffers are consumed by one of two
  * parsers.  While a block of a file is written by a thread the reader is
  * not called, so the client waits (and nginx's own time-out does not run:
- * the write has a deadline of its own).
+ * the write has a deadline of its own), and so while a file is scanned.
  */
 
 #include "body.h"
@@ -39,6 +39,7 @@ struct corr_body_s {
 
     corr_spool_t            *spool;
     corr_task_t             *task;
+    corr_clamd_op_t         *scan;
     u_char                  *block;            /* of the spool */
     size_t                   filled;
     corr_upload_t            upload;
@@ -59,9 +60,13 @@ static ngx_int_t corr_body_part(corr_page_t *p,
 static ngx_int_t corr_body_file(corr_page_t *p,
     corr_multipart_event_t *event);
 static ngx_int_t corr_body_data(corr_page_t *p);
-static ngx_int_t corr_body_flush(corr_page_t *p);
+static ngx_int_t corr_body_flush(corr_page_t *p, corr_step_pt then);
 static ngx_int_t corr_body_written(corr_page_t *p);
 static ngx_int_t corr_body_part_end(corr_page_t *p);
+static ngx_int_t corr_body_scan(corr_page_t *p);
+static ngx_int_t corr_body_last_written(corr_page_t *p);
+static ngx_int_t corr_body_scanned(corr_page_t *p);
+static ngx_int_t corr_body_unscanned(corr_page_t *p);
 static ngx_int_t corr_body_place(corr_page_t *p);
 static ngx_int_t corr_body_placed(corr_page_t *p);
 static ngx_int_t corr_body_task_ended(corr_page_t *p);
@@ -511,14 +516,14 @@ corr_body_data(corr_page_t *p)
         return NGX_OK;
     }
 
-    return corr_body_flush(p);
+    return corr_body_flush(p, corr_body_written);
 }
 
 
 /* Gives the block to a thread; it is filled again when that has ended. */
 
 static ngx_int_t
-corr_body_flush(corr_page_t *p)
+corr_body_flush(corr_page_t *p, corr_step_pt then)
 {
     corr_body_t  *body = p->body;
 
@@ -530,7 +535,7 @@ corr_body_flush(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, corr_body_written);
+    return corr_flow_then(p, then);
 }
 
 
@@ -558,7 +563,118 @@ corr_body_part_end(corr_page_t *p)
         return rc == CORR_OK ? NGX_OK : corr_body_refuse(p, rc);
     }
 
-    return body->in_file ? corr_body_place(p) : NGX_OK;
+    return body->in_file ? corr_body_scan(p) : NGX_OK;
+}
+
+
+/* Before the file takes its place: one with a virus never lies there. */
+
+static ngx_int_t
+corr_body_scan(corr_page_t *p)
+{
+    ngx_fd_t      fd;
+    corr_body_t  *body = p->body;
+
+    if (p->worker->clamd == NULL) {
+        return corr_body_place(p);
+    }
+
+    if (body->filled) {
+        return corr_body_flush(p, corr_body_last_written);
+    }
+
+    if (corr_spool_size(body->spool) == 0) {
+        return corr_body_place(p);         /* which refuses it */
+    }
+
+    fd = corr_spool_reader(body->spool);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_CRIT, p->log, ngx_errno,
+                      "correspondence: a file cannot be read for its scan");
+        return corr_body_unscanned(p);
+    }
+
+    body->scan = corr_clamd_scan(p->worker->clamd, &p->owner, fd);
+    if (body->scan == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_body_scanned);
+}
+
+
+static ngx_int_t
+corr_body_last_written(corr_page_t *p)
+{
+    ngx_int_t  rc;
+
+    rc = corr_body_task_ended(p);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* its last bytes may have been those too many; the form says so */
+
+    return p->body->spool ? corr_body_scan(p) : corr_body_pump(p);
+}
+
+
+static ngx_int_t
+corr_body_scanned(corr_page_t *p)
+{
+    ngx_uint_t        infected;
+    corr_body_t      *body = p->body;
+    corr_op_status_e  status;
+
+    status = body->scan->op.status;
+    infected = body->scan->infected;
+
+    if (infected) {
+        ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                      "correspondence: a file was refused, clamd found "
+                      "\"%*s\"", body->scan->said.len,
+                      body->scan->said.data);
+    }
+
+    corr_op_free(&body->scan->op);
+    body->scan = NULL;
+
+    if (status != CORR_OP_OK) {
+        return corr_body_unscanned(p);
+    }
+
+    if (infected) {
+        corr_counters_add(p->worker, CORR_COUNT_SCANNED_INFECTED, 1);
+        corr_body_file_error(p, CORR_MSG_FILE_INFECTED);
+
+        return corr_body_pump(p);
+    }
+
+    corr_counters_add(p->worker, CORR_COUNT_SCANNED_CLEAN, 1);
+    body->upload.scan = CORR_SCAN_CLEAN;
+
+    return corr_body_place(p);
+}
+
+
+static ngx_int_t
+corr_body_unscanned(corr_page_t *p)
+{
+    corr_body_t  *body = p->body;
+
+    corr_counters_add(p->worker, CORR_COUNT_SCANNED_NOT, 1);
+
+    if (p->settings->scan_down) {
+        body->upload.scan = CORR_SCAN_UNCHECKED;
+        return corr_body_place(p);
+    }
+
+    p->unscanned = 1;
+    corr_body_file_error(p, CORR_MSG_FILE_UNSCANNED);
+
+    return corr_body_pump(p);
 }
 
 

@@ -120,6 +120,7 @@ corr_counters_refresh(corr_worker_t *w)
     corr_http_status_t      http;
     corr_redis_status_t     redis;
     corr_relay_status_t     relay;
+    corr_clamd_status_t     clamd;
     corr_threads_status_t   threads;
     corr_client_figures_t  *f;
 
@@ -160,6 +161,14 @@ corr_counters_refresh(corr_worker_t *w)
     f[CORR_CLIENT_DISK].failures = threads.refused + threads.timeouts;
     f[CORR_CLIENT_DISK].timeouts = threads.timeouts;
     f[CORR_CLIENT_DISK].in_flight = threads.running;
+
+    if (w->clamd) {
+        corr_clamd_status(w->clamd, &clamd);
+        f[CORR_CLIENT_CLAMD].operations = clamd.operations;
+        f[CORR_CLIENT_CLAMD].failures = clamd.failures;
+        f[CORR_CLIENT_CLAMD].in_flight = clamd.in_flight;
+        f[CORR_CLIENT_CLAMD].queued = clamd.queued;
+    }
 
     if (w->relay) {
         corr_relay_status(w->relay, &relay);

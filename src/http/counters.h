@@ -26,6 +26,9 @@ typedef enum {
     CORR_COUNT_UPLOADED_BYTES,
     CORR_COUNT_SESSIONS_STARTED,
     CORR_COUNT_SESSIONS_ENDED,           /* by whoever had them */
+    CORR_COUNT_SCANNED_CLEAN,
+    CORR_COUNT_SCANNED_INFECTED,
+    CORR_COUNT_SCANNED_NOT,              /* no verdict */
     CORR_COUNTS
 } corr_count_e;
 
@@ -50,6 +53,7 @@ typedef enum {
     CORR_CLIENT_CPU,
     CORR_CLIENT_DISK,
     CORR_CLIENT_RELAY,
+    CORR_CLIENT_CLAMD,
     CORR_CLIENTS
 } corr_client_e;
 

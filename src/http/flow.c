@@ -412,6 +412,10 @@ corr_flow_steps(corr_page_t *p, const corr_step_pt *steps)
 ngx_int_t
 corr_flow_again(corr_page_t *p, ngx_uint_t status)
 {
+    if (p->unscanned) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     if (p->route->again == NULL || p->again) {
         return status;
     }

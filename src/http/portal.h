@@ -139,6 +139,16 @@ typedef struct {
 } corr_session_t;
 
 
+/* What clamd said of a file; the words are those of the database. */
+
+typedef enum {
+    CORR_SCAN_NONE = 0,       /* not asked: there is none */
+    CORR_SCAN_CLEAN,
+    CORR_SCAN_UNCHECKED,      /* taken without its verdict */
+    CORR_SCANS
+} corr_scan_e;
+
+
 /* A file that came with a form and lies in the store already. */
 
 typedef struct {
@@ -149,6 +159,7 @@ typedef struct {
     uint64_t                 size;
     uint32_t                 width;       /* pixels; 0: no picture */
     uint32_t                 height;
+    corr_scan_e              scan;
 } corr_upload_t;
 
 
@@ -197,6 +208,8 @@ struct corr_page_s {
                                              whoever is still there */
     unsigned                 failed_form:1;
     unsigned                 again:1;     /* shows the form again */
+    unsigned                 unscanned:1; /* a file was refused because
+                                             clamd is not there: 503 */
     unsigned                 captcha_due:1;  /* see http/captcha.h */
 };
 

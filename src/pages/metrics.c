@@ -51,7 +51,7 @@ static void corr_metrics_messages(corr_metrics_t *m, corr_rows_t *rows,
 
 
 static const char  *corr_client_names[CORR_CLIENTS] = {
-    "postgres", "redis", "http", "cpu", "disk", "relay"
+    "postgres", "redis", "http", "cpu", "disk", "relay", "clamd"
 };
 
 
@@ -319,7 +319,10 @@ corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c)
         { "uploaded_files_total", "Files taken into the store" },
         { "uploaded_bytes_total", "Their bytes" },
         { "sessions_started_total", "Sessions begun" },
-        { "sessions_ended_total", "Sessions that their owner ended" }
+        { "sessions_ended_total", "Sessions that their owner ended" },
+        { "scanned_clean_total", "Files clamd found nothing in" },
+        { "scanned_infected_total", "Files refused for a virus" },
+        { "scanned_not_total", "Files clamd gave no verdict on" }
     };
 
     for (i = 0; i < CORR_COUNTS; i++) {

@@ -1,7 +1,7 @@
 /*
- * A kept file's box: "EXPIRES SIZE WIDTH HEIGHT HASH TYPE NAME", encrypted
- * with the key of what forms carry, bound to the account.  It ends well
- * before the collector would take the file for an orphan.
+ * A kept file's box: "EXPIRES SIZE WIDTH HEIGHT SCAN HASH TYPE NAME",
+ * encrypted with the key of what forms carry, bound to the account.  It ends
+ * well before the collector would take the file for an orphan.
  */
 
 #include "uploads.h"
@@ -14,8 +14,8 @@
 #include "../services/store.h"
 
 
-#define CORR_KEPT_FIXED    (5 * NGX_INT64_LEN + CORR_STORE_HASH + 16)
-#define CORR_KEPT_NUMBERS  4
+#define CORR_KEPT_FIXED    (6 * NGX_INT64_LEN + CORR_STORE_HASH + 16)
+#define CORR_KEPT_NUMBERS  5
 
 
 static u_char *corr_uploads_put(u_char *last, const corr_upload_t *upload);
@@ -43,7 +43,8 @@ corr_uploads_json(corr_page_t *p)
 
     for (i = 0; i < p->uploads.nelts; i++) {
         len += sizeof(",{\"sha256\":\"\",\"size\":,\"media_type\":\"\","
-                      "\"name\":\"\",\"width\":,\"height\":}")
+                      "\"scan\":\"unchecked\",\"name\":\"\","
+                      "\"width\":,\"height\":}")
                + CORR_STORE_HASH + 3 * NGX_INT64_LEN
                + upload[i].media_type.len
                + corr_escape_len(CORR_ESCAPE_JSON, upload[i].name);
@@ -83,6 +84,12 @@ corr_uploads_put(u_char *last, const corr_upload_t *upload)
     if (upload->width) {
         last = ngx_sprintf(last, "\"width\":%uD,\"height\":%uD,",
                            upload->width, upload->height);
+    }
+
+    if (upload->scan != CORR_SCAN_NONE) {
+        last = ngx_sprintf(last, "\"scan\":\"%s\",",
+                           upload->scan == CORR_SCAN_CLEAN ? "clean"
+                                                           : "unchecked");
     }
 
     last = ngx_cpymem(last, "\"name\":\"", sizeof("\"name\":\"") - 1);
@@ -194,9 +201,10 @@ corr_uploads_box(corr_page_t *p, const corr_upload_t *upload)
         return none;
     }
 
-    last = ngx_sprintf(plain, "%T %uL %uD %uD %*s %*s %*s",
+    last = ngx_sprintf(plain, "%T %uL %uD %uD %ui %*s %*s %*s",
                        ngx_time() + p->settings->collect_grace / 2,
                        upload->size, upload->width, upload->height,
+                       (ngx_uint_t) upload->scan,
                        upload->hash.len, upload->hash.data,
                        upload->media_type.len, upload->media_type.data,
                        upload->name.len, upload->name.data);
@@ -248,7 +256,7 @@ corr_uploads_read(corr_page_t *p, corr_str_t text, corr_upload_t *upload)
         }
     }
 
-    if (n[0] < (uint64_t) ngx_time()) {
+    if (n[0] < (uint64_t) ngx_time() || n[4] >= CORR_SCANS) {
         return NGX_DECLINED;
     }
 
@@ -258,6 +266,7 @@ corr_uploads_read(corr_page_t *p, corr_str_t text, corr_upload_t *upload)
     upload->size = n[1];
     upload->width = (uint32_t) n[2];
     upload->height = (uint32_t) n[3];
+    upload->scan = (corr_scan_e) n[4];
     upload->hash = corr_uploads_word(&text);
     upload->media_type = corr_uploads_word(&text);
     upload->name = text;

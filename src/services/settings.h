@@ -15,6 +15,7 @@
 #include "../io/postgres.h"
 #include "../io/redis.h"
 #include "../io/http.h"
+#include "../io/clamd.h"
 
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     corr_pg_conf_t           pg;
     corr_redis_conf_t        redis;
     corr_http_conf_t         http;
+    corr_clamd_conf_t        clamd;
     struct corr_texts_s     *texts;          /* html/ */
     struct corr_secrets_s   *secrets;
     struct corr_passwords_s *passwords;
@@ -61,6 +63,9 @@ typedef struct {
     ngx_uint_t               upload_max_files;  /* of one letter */
     ngx_array_t             *upload_types;   /* ngx_str_t: jpeg png pdf */
     ngx_uint_t               upload_max_pixels;
+    ngx_uint_t               scan_down;      /* 0: no file without a
+                                                verdict of clamd; 1: taken,
+                                                and marked */
 
     /* codes */
     time_t                   code_lifetime;

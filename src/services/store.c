@@ -264,6 +264,13 @@ corr_store_finish(corr_incoming_t *in, corr_filetypes_t *types,
 }
 
 
+int
+corr_store_reader(const corr_incoming_t *in)
+{
+    return fcntl(in->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+
 void
 corr_store_abandon(corr_incoming_t *in)
 {

@@ -110,6 +110,12 @@ corr_store_error_e corr_store_finish(corr_incoming_t *in,
     corr_filetypes_t *types, corr_str_t name, corr_stored_t *stored,
     corr_file_verdict_e *verdict);
 
+/*
+ * Another descriptor of what was written so far, to be read with pread() and
+ * closed by whoever asked; -1 with errno set.  Does not block.
+ */
+int corr_store_reader(const corr_incoming_t *in);
+
 /* Removes what was written and frees `in`; NULL is allowed. */
 void corr_store_abandon(corr_incoming_t *in);
 

@@ -355,6 +355,18 @@ corr_abandon_wipe(void *data)
 }
 
 
+ngx_fd_t
+corr_spool_reader(const corr_spool_t *spool)
+{
+    if (spool->in == NULL) {
+        ngx_set_errno(ENOENT);
+        return NGX_INVALID_FILE;
+    }
+
+    return corr_store_reader(spool->in);
+}
+
+
 corr_store_error_e
 corr_spool_error(const corr_spool_t *spool)
 {

@@ -59,6 +59,12 @@ corr_task_t *corr_spool_write(corr_spool_t *spool, size_t len,
 corr_task_t *corr_spool_finish(corr_spool_t *spool, size_t len,
     corr_str_t name, ngx_msec_t timeout);
 
+/*
+ * A descriptor to read what was written, while no task runs; the caller
+ * closes it.  -1 with errno set.
+ */
+ngx_fd_t corr_spool_reader(const corr_spool_t *spool);
+
 corr_store_error_e corr_spool_error(const corr_spool_t *spool);
 corr_file_verdict_e corr_spool_verdict(const corr_spool_t *spool);
 const corr_stored_t *corr_spool_stored(const corr_spool_t *spool);

@@ -18,6 +18,7 @@ typedef struct {
     corr_http_t             *http;
     corr_threads_t          *cpu;
     corr_threads_t          *disk;
+    corr_clamd_t            *clamd;      /* NULL: files are not scanned */
     struct corr_counters_s  *counters;   /* shared by the workers */
     ngx_event_t              tick;       /* refreshes them */
     ngx_connection_t         tick_data;
