@@ -5,17 +5,17 @@
 -- Pages that only read begin with the plain statements guard_person_read and
 -- guard_staff_read (statements/guards.sql), which give no row instead.
 
--- guard_person(id, session epoch, least level, address) → id
--- CR401 session_ended, CR403 identity_needed.
--- Holds the person's row: one person's writes happen one after the other.
-CREATE OR REPLACE FUNCTION guard_person(p_id bigint, p_epoch integer,
+-- guard_person_note(id, session epoch, least level, address) → id
+-- Before what only leaves a line in the audit.  CR401 session_ended, CR403
+-- identity_needed.
+CREATE OR REPLACE FUNCTION guard_person_note(p_id bigint, p_epoch integer,
     p_min_level integer, p_address text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me    persons;
 BEGIN
-    SELECT * INTO v_me FROM persons WHERE id = p_id FOR NO KEY UPDATE;
+    SELECT * INTO v_me FROM persons WHERE id = p_id;
 
     IF NOT FOUND OR v_me.session_epoch <> p_epoch OR v_me.status <> 'active'
     THEN
@@ -30,6 +30,19 @@ BEGIN
             set_config('correspondence.staff', '', true),
             set_config('correspondence.address', p_address, true);
     RETURN p_id;
+END
+$$;
+
+-- guard_person(the same): before every other write.  Holds the person's row:
+-- one person's writes happen one after the other, and each waits until the
+-- one before it is on the disk.
+CREATE OR REPLACE FUNCTION guard_person(p_id bigint, p_epoch integer,
+    p_min_level integer, p_address text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM FROM persons WHERE id = p_id FOR NO KEY UPDATE;
+    RETURN guard_person_note(p_id, p_epoch, p_min_level, p_address);
 END
 $$;
 

@@ -10,9 +10,17 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
    AND (l.person_id = $1::bigint OR t.person_id = $1::bigint
         OR f.draft_id IS NOT NULL AND f.person_id = $1::bigint);
 
--- After person_guard_write: into the audit.
+-- The same after person_guard_note, into the audit: one who gets a row has
+-- read it.
 -- name: file_read
-SELECT file_read($1::uuid) AS ok;
+SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
+       file_read(f.id) AS ok
+  FROM files AS f
+  LEFT JOIN letters AS l ON l.id = f.letter_id
+  LEFT JOIN tickets AS t ON t.id = f.ticket_id
+ WHERE f.id = $2::uuid AND f.visibility = 'citizen'
+   AND (l.person_id = $1::bigint OR t.person_id = $1::bigint
+        OR f.draft_id IS NOT NULL AND f.person_id = $1::bigint);
 
 --   $1 staff, $2 file
 -- name: clerk_files_show
@@ -26,9 +34,18 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
              WHERE r.letter_id = f.letter_id AND r.unit_id = s.unit_id
                AND r.outcome IS DISTINCT FROM 'recalled')));
 
--- After staff_guard_write: into the audit.
+-- The same after staff_guard_write, into the audit.
 -- name: clerk_file_read
-SELECT staff_file_read($1::uuid) AS ok;
+SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
+       staff_file_read(f.id) AS ok
+  FROM files AS f
+  JOIN staff AS s ON s.id = $1::bigint
+ WHERE f.id = $2::uuid
+   AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
+        OR f.letter_id IS NOT NULL AND (s.role <> 'expert' OR EXISTS (
+            SELECT FROM referrals AS r
+             WHERE r.letter_id = f.letter_id AND r.unit_id = s.unit_id
+               AND r.outcome IS DISTINCT FROM 'recalled')));
 
 -- The collector; see functions/40_letters.sql.
 --   $1 JSON list of hex SHA-256 → sha256 (hex): no row names them

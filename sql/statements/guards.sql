@@ -19,6 +19,10 @@ SELECT p.id, p.first_name || ' ' || p.last_name AS name, p.level,
 -- name: person_guard_write
 SELECT guard_person($1::bigint, $2::int, $3::int, $4::text) AS id;
 
+-- The same for what only leaves a line in the audit: nobody waits for it.
+-- name: person_guard_note
+SELECT guard_person_note($1::bigint, $2::int, $3::int, $4::text) AS id;
+
 -- The same two for staff.
 --   $1 staff id, $2 epoch
 -- → id, name, username, role, is_clerk, is_expert, is_manager, is_admin,

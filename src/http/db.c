@@ -103,13 +103,17 @@ corr_db_guard(corr_page_t *p)
 }
 
 
-/* Behind it comes a redirect, not a page that says who it is for. */
+/* Behind it comes a redirect or a file, no page that says who it is for. */
 
 static ngx_uint_t
 corr_db_writes_only(corr_page_t *p)
 {
-    return (p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))
-           && p->route->method != CORR_GET && !p->again;
+    if (!(p->db->flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
+        return 0;
+    }
+
+    return (p->db->flags & CORR_NOTE)
+           || (p->route->method != CORR_GET && !p->again);
 }
 
 
@@ -126,7 +130,9 @@ corr_db_guard_write(corr_page_t *p)
         level = (p->route->who & CORR_LEVEL3) ? 3
                 : (p->route->who & CORR_LEVEL2) ? 2 : 1;
 
-        corr_db_add(p, CORR_SQL_PERSON_GUARD_WRITE,
+        corr_db_add(p, (p->db->flags & CORR_NOTE)
+                       ? CORR_SQL_PERSON_GUARD_NOTE
+                       : CORR_SQL_PERSON_GUARD_WRITE,
                     corr_pg_int(p->session.id),
                     corr_pg_int(p->session.epoch), corr_pg_int(level),
                     corr_pg_text(address));

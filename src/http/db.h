@@ -28,6 +28,8 @@
 #define CORR_WRITE          1      /* may be repeated: keyed or idempotent */
 #define CORR_WRITE_ONCE     2
 #define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in */
+#define CORR_NOTE           8      /* with a write: a line of the audit, and no
+                                      page that says who it is for */
 
 
 void corr_db_begin(corr_page_t *p, ngx_uint_t flags);

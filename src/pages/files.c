@@ -10,14 +10,7 @@
 #include "../services/store.h"
 
 
-typedef struct {
-    corr_str_t               id;
-    corr_rows_t             *file;
-} corr_file_page_t;
-
-
 static ngx_int_t corr_file_find(corr_page_t *p);
-static ngx_int_t corr_file_found(corr_page_t *p);
 static ngx_int_t corr_file_send(corr_page_t *p);
 static ngx_uint_t corr_file_continued(corr_page_t *p);
 
@@ -31,47 +24,25 @@ const corr_step_pt  corr_file_steps[] = {
 static ngx_int_t
 corr_file_find(corr_page_t *p)
 {
-    corr_file_page_t  *ctx;
+    corr_str_t  id;
+    ngx_uint_t  staff, statement;
 
-    ctx = corr_page_data(p, sizeof(corr_file_page_t));
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (corr_check_uuid(&p->alloc, p->params[0], &ctx->id) != CORR_OK) {
+    if (corr_check_uuid(&p->alloc, p->params[0], &id) != CORR_OK) {
         return NGX_HTTP_NOT_FOUND;
     }
 
-    corr_db_begin(p, CORR_READ);
-
-    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILES_SHOW
-                                                  : CORR_SQL_FILES_SHOW,
-                corr_pg_int(p->session.id), corr_pg_text(ctx->id));
-
-    return corr_db_send(p, corr_file_found);
-}
-
-
-static ngx_int_t
-corr_file_found(corr_page_t *p)
-{
-    corr_file_page_t  *ctx = p->data;
-
-    ctx->file = corr_db_rows(p, 0);
-
-    if (ctx->file->nrows == 0) {
-        return NGX_HTTP_NOT_FOUND;
-    }
+    staff = p->session.who == CORR_A_STAFF;
 
     if (corr_file_continued(p)) {
-        return corr_file_send(p);
+        corr_db_begin(p, CORR_READ);
+        statement = staff ? CORR_SQL_CLERK_FILES_SHOW : CORR_SQL_FILES_SHOW;
+
+    } else {
+        corr_db_begin(p, CORR_WRITE|CORR_NOTE);
+        statement = staff ? CORR_SQL_CLERK_FILE_READ : CORR_SQL_FILE_READ;
     }
 
-    corr_db_begin(p, CORR_WRITE);
-
-    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILE_READ
-                                                  : CORR_SQL_FILE_READ,
-                corr_pg_text(ctx->id));
+    corr_db_add(p, statement, corr_pg_int(p->session.id), corr_pg_text(id));
 
     return corr_db_send(p, corr_file_send);
 }
@@ -83,11 +54,17 @@ corr_file_send(corr_page_t *p)
     char                   path[CORR_STORE_PATH];
     ngx_str_t              name;
     corr_str_t             type;
-    corr_file_page_t      *ctx = p->data;
+    corr_rows_t           *file;
     const corr_filetype_t *known;
 
+    file = corr_db_rows(p, 0);
+
+    if (file->nrows == 0) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
     if (corr_store_path(p->settings->store,
-                        corr_rows_text(ctx->file, 0, "sha256"), path)
+                        corr_rows_text(file, 0, "sha256"), path)
         != CORR_STORE_OK)
     {
         return NGX_ERROR;
@@ -100,13 +77,13 @@ corr_file_send(corr_page_t *p)
 
     /* the type that was found in it; what a browser does not show is saved */
 
-    type = corr_rows_text(ctx->file, 0, "media_type");
+    type = corr_rows_text(file, 0, "media_type");
     known = corr_filetype_by_media_type(type);
 
     return corr_reply_file(p, &name,
                            known ? corr_cstr(known->media_type)
                                  : CORR_STR("application/octet-stream"),
-                           corr_rows_text(ctx->file, 0, "name"),
+                           corr_rows_text(file, 0, "name"),
                            known != NULL);
 }
 

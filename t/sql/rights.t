@@ -65,7 +65,7 @@ is list(q{SELECT proname FROM pg_proc
 
 # Every SECURITY DEFINER function that acts for somebody asks who acts.
 my %open = map { $_ => 1 } qw(
-    guard_person guard_staff audit_refused
+    guard_person guard_person_note guard_staff audit_refused
     signup_request signup_verify signup_claim login_code_mobile code_request
     code_resend code_state login_code_verify recover_verify recover_granted
     recover_password login_try login_done identity_result identity_claim
