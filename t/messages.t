@@ -238,6 +238,50 @@ subtest 'a provider that is busy is asked again' => sub {
     is arrived($id), 1, 'once';
 };
 
+# Every provider is away: one message now and then tries whether it is back,
+# and none of them is worse off for it.
+
+subtest 'an outage' => sub {
+    my $mobile = '09351112310';
+    my $tried = sub {
+        my @ids = @_;
+        return $p->value(q{SELECT coalesce(sum(tries), 0) FROM messages
+                            WHERE id = ANY (?)}, \@ids) };
+
+    $p->fault(service => 'sms', kind => 'status', status => 429);
+    my @ids = ((map { add(mobile => $mobile) } 1 .. 3), map { add() } 1 .. 37);
+
+    # both workers find out
+
+    wait_until(30, sub { $tried->(@ids) >= 10 });
+    sleep 4;
+
+    my $before = $tried->(@ids);
+    sleep 6;
+    my $tries = $tried->(@ids) - $before;
+
+    cmp_ok($tries, '<=', 12, "$tries tries in six seconds, not hundreds");
+    is($p->value(q{SELECT count(*) FROM messages WHERE id = ANY (?)
+                    AND state <> 'queued' AND state <> 'sending'}, \@ids), 0,
+       'none is given up');
+    cmp_ok($p->value(q{SELECT max(faults) FROM messages
+                        WHERE id = ANY (?)}, \@ids), '<', 5,
+           'few faults are counted');
+    ok((grep { $_ eq 'send wait' } map { attempts($_) } @ids),
+       'the others are the outage\'s');
+
+    # a code that comes now is what it is tried with
+
+    my $code = add(priority => 0, expires => '2 minutes');
+    $p->no_faults;
+
+    reaches($code, 'sent', 'the code goes', seconds => 30);
+    reaches($_, 'sent', 'and all others', seconds => 60,
+            hurry => ['queued']) for @ids;
+    is_deeply([ map { $_->{localid} } reverse $p->messages($mobile) ],
+              [ @ids[0 .. 2] ], 'each person\'s in their order');
+};
+
 subtest 'a worker is killed with messages under way' => sub {
     $p->allow(qr/worker process \d+ exited on signal 9/);
     $p->fault(service => 'sms', kind => 'delay', seconds => 3, times => 4);

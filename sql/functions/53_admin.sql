@@ -620,7 +620,8 @@ END
 $$;
 
 -- setting_set(name, value) → true.  Admin.  due_days (working days for an
--- answer), followups_day, tickets_day, ticket_messages_day, message_tries.
+-- answer), followups_day, tickets_day, ticket_messages_day, message_tries,
+-- message_blind_tries (sends of a message whose fate nobody can tell).
 CREATE OR REPLACE FUNCTION setting_set(p_name text, p_value integer)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -629,7 +630,8 @@ DECLARE
     v_me        staff := me_staff('admin');
 BEGIN
     IF p_name NOT IN ('due_days', 'followups_day', 'tickets_day',
-                      'ticket_messages_day', 'message_tries')
+                      'ticket_messages_day', 'message_tries',
+                      'message_blind_tries')
        OR coalesce(p_value, 0) NOT BETWEEN 1 AND 365
     THEN
         PERFORM fail('CR422', p_name || ':field_wrong');

@@ -21,32 +21,45 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
                AND m.state IN ('failed', 'expired'))
 $$;
 
--- messages_claim(count, lease in seconds, node)
+DROP FUNCTION IF EXISTS messages_claim(integer, integer, text);
+
+-- messages_claim(count, lease in seconds, node, how many that are no codes)
 -- → id, template, params (as text), secret, mobile, tries, provider_key,
 --   expires_at
--- Codes first, then by time.  A person's messages go out in order: one waits
--- for the earlier of the same mobile, until that one has failed three times,
--- so that a poisoned message holds up nobody for long.  provider_key is the
--- same for every try of a message: the local id for providers that have one.
+-- Codes first, then by time; some room is left for codes that come later.
+-- A person's messages go out in order: one waits for the earlier of the same
+-- mobile, until that one has failed three times through itself, so that a
+-- poisoned message holds up nobody for long.  provider_key is the same for
+-- every try of a message: the local id for providers that have one.
 CREATE OR REPLACE FUNCTION messages_claim(p_count integer, p_lease integer,
-    p_node text)
+    p_node text, p_others integer DEFAULT NULL)
 RETURNS TABLE (id bigint, template text, params text, secret bytea,
                mobile text, tries integer, provider_key bigint,
                expires_at timestamptz)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
-    WITH picked AS (
+    WITH codes AS (
         SELECT m.id FROM messages AS m
          WHERE m.state = 'queued' AND m.next_at <= now()
-           AND m.expires_at > now()
-           AND (m.priority = 0 OR NOT EXISTS (
-                SELECT FROM messages AS e
-                 WHERE e.mobile = m.mobile AND e.id < m.id
-                   AND e.state IN ('queued', 'sending', 'unknown')
-                   AND e.priority > 0 AND e.tries < 3))
-         ORDER BY m.priority, m.next_at, m.id
+           AND m.expires_at > now() AND m.priority = 0
+         ORDER BY m.next_at, m.id
          LIMIT p_count
            FOR UPDATE SKIP LOCKED),
+    others AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'queued' AND m.next_at <= now()
+           AND m.expires_at > now() AND m.priority > 0
+           AND NOT EXISTS (
+               SELECT FROM messages AS e
+                WHERE e.mobile = m.mobile AND e.id < m.id
+                  AND e.state IN ('queued', 'sending', 'unknown')
+                  AND e.priority > 0 AND e.faults < 3)
+         ORDER BY m.priority, m.next_at, m.id
+         LIMIT least(coalesce(p_others, p_count),
+                     p_count - (SELECT count(*) FROM codes))
+           FOR UPDATE SKIP LOCKED),
+    picked AS (
+        SELECT id FROM codes UNION ALL SELECT id FROM others),
     claimed AS (
         UPDATE messages AS m
            SET state = 'sending', tries = m.tries + 1, lease_by = p_node,
@@ -62,6 +75,8 @@ $$;
 --                text as sent with codes masked, parts) → accepted
 --   sent      the provider has it
 --   retry     it did not take it (busy, no connection): again after a wait
+--   wait      no provider takes anything now: again soon, and this is no fault
+--             of the message
 --   unknown   no answer came: ask for its state before sending again
 --   failed    it refuses this message for good
 -- accepted false: the lease was lost to another try; the attempt is kept.
@@ -99,8 +114,9 @@ BEGIN
         RETURN;
     END IF;
 
-    v_again := p_outcome = 'retry'
-               AND v_message.tries < setting_int('message_tries', 10);
+    v_again := p_outcome = 'wait'
+               OR p_outcome = 'retry'
+                  AND v_message.faults + 1 < setting_int('message_tries', 10);
     v_state := CASE WHEN p_outcome = 'sent' THEN 'sent'
                     WHEN p_outcome = 'unknown' THEN 'unknown'
                     WHEN v_again THEN 'queued'
@@ -108,6 +124,7 @@ BEGIN
 
     UPDATE messages AS m
        SET state = v_state, lease_until = NULL, lease_by = NULL,
+           faults = m.faults + (p_outcome = 'retry')::integer,
            provider = coalesce(p_provider, m.provider),
            provider_id = coalesce(p_provider_id, m.provider_id),
            reason = p_reason,
@@ -122,8 +139,9 @@ BEGIN
                WHEN v_state = 'unknown' THEN interval '15 seconds'
                WHEN v_state = 'sent' THEN interval '20 seconds'
                WHEN m.priority = 0 THEN interval '3 seconds'
-               WHEN m.tries = 1 THEN interval '5 seconds'
-               ELSE least(2 ^ (m.tries - 1), 60) * interval '1 minute' END
+               WHEN p_outcome = 'wait' OR m.faults = 0
+                   THEN interval '5 seconds'
+               ELSE least(2 ^ m.faults, 60) * interval '1 minute' END
      WHERE m.id = p_id;
 
     IF v_state = 'failed' AND v_message.letter_id IS NOT NULL THEN
@@ -213,8 +231,8 @@ $$;
 --   pending    no answer: ask again later
 -- A sent message that stays without news for three days is left as sent.  An
 -- unknown one that nobody can tell about is sent again after p_give_up
--- checks (0: never): a duplicate is better than a silence, and bounded by the
--- tries.
+-- checks (0: never): a duplicate is better than a silence, but it goes out
+-- three times at most.
 CREATE OR REPLACE FUNCTION message_checked(p_id bigint, p_outcome text,
     p_provider text, p_provider_id text, p_reason text, p_give_up integer)
 RETURNS TABLE (state text)
@@ -224,7 +242,9 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_message   messages;
     v_again     boolean;
-    v_max       integer := setting_int('message_tries', 10);
+    v_max       integer := CASE p_outcome
+        WHEN 'unsent' THEN setting_int('message_tries', 10)
+        ELSE setting_int('message_blind_tries', 3) END;
 BEGIN
     SELECT m.* INTO v_message FROM messages AS m
      WHERE m.id = p_id FOR UPDATE;
@@ -250,7 +270,7 @@ BEGIN
                        AND v_message.checks >= p_give_up);
 
     IF v_again THEN
-        state := CASE WHEN v_message.tries < v_max THEN 'queued'
+        state := CASE WHEN v_message.faults + 1 < v_max THEN 'queued'
                       ELSE 'failed' END;
     ELSIF p_outcome IN ('delivered', 'failed', 'sent') THEN
         state := p_outcome;
@@ -265,6 +285,7 @@ BEGIN
            secret = CASE WHEN message_checked.state IN ('queued', 'unknown')
                          THEN m.secret END,
            checks = CASE WHEN v_again THEN 0 ELSE m.checks END,
+           faults = m.faults + v_again::integer,
            sent_at = CASE WHEN message_checked.state IN ('sent', 'delivered')
                           THEN coalesce(m.sent_at, now())
                           ELSE m.sent_at END,

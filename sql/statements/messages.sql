@@ -1,13 +1,14 @@
 -- The relay; see functions/60_messages.sql.
 
---   $1 count, $2 lease in seconds, $3 node
+--   $1 count, $2 lease in seconds, $3 node, $4 how many that are no codes
 -- → id, template, params (JSON text), secret, mobile, tries, provider_key,
 --   expires_at
 -- name: messages_claim
 SELECT id, template, params, secret, mobile, tries, provider_key, expires_at
-  FROM messages_claim($1::int, $2::int, $3::text);
+  FROM messages_claim($1::int, $2::int, $3::text, $4::int);
 
---   $1 id, $2 tries as claimed, $3 outcome sent|retry|unknown|failed,
+--   $1 id, $2 tries as claimed, $3 outcome
+--   sent|retry|wait|unknown|failed,
 --   $4 provider, $5 provider_id, $6 reason, $7 cost, $8 text (codes masked),
 --   $9 parts → accepted
 -- name: message_result

@@ -300,6 +300,7 @@ static void
 corr_call_ask(corr_gateway_call_t *call)
 {
     if (corr_call_send(call) == NGX_OK) {
+        call->gateway->asked = ngx_current_msec;
         call->state = CORR_CALL_ASKED;
         return;
     }

@@ -105,10 +105,15 @@ ngx_uint_t corr_gateway_count(corr_gateways_t *gateways,
 
 /*
  * How many questions it makes sense to ask now, at most `wanted`: 0 when
- * all budgets are used up, one now and then while every provider fails.
+ * all budgets are used up; while every provider fails one to try with, after
+ * 1, 2, 4 … 15 seconds.
  */
 ngx_uint_t corr_gateway_room(corr_gateways_t *gateways,
     corr_gateway_kind_e kind, ngx_uint_t wanted);
+
+/* Is there one of the kind with budget left that does not fail? */
+ngx_uint_t corr_gateway_works(corr_gateways_t *gateways,
+    corr_gateway_kind_e kind);
 
 /*
  * values, all copied; a gateway that needs one which is not there is passed

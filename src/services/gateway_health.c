@@ -8,8 +8,9 @@
 
 #define CORR_HALF_LIFE       30000.0     /* msec: what was seen fades */
 #define CORR_SAMPLE          0.3         /* weight of what is seen now */
-#define CORR_SICK            0.7         /* errors above: passed over */
-#define CORR_PROBE           5000        /* msec between tries of a sick one */
+#define CORR_SICK            0.7         /* errors above: sick */
+#define CORR_PROBE_FIRST     1000        /* msec between tries of a sick one */
+#define CORR_PROBE_MOST      15000       /* each wait twice the one before */
 #define CORR_ERROR_COST      20000.0     /* an error is worth so many msec */
 #define CORR_SLACK           500.0       /* msec that do not change the order */
 
@@ -23,6 +24,7 @@ static ngx_int_t corr_gateway_init_zone(ngx_shm_zone_t *zone, void *data);
 static void corr_gateway_fade(corr_gateway_state_t *state);
 static double corr_gateway_faded(ngx_msec_t passed);
 static void corr_gateway_show(corr_gateway_state_t *state);
+static ngx_msec_t corr_gateway_probe(corr_gateway_state_t *state);
 static double corr_gateway_cost(corr_gateway_state_t *state);
 
 
@@ -180,7 +182,11 @@ corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
     state->errors += CORR_SAMPLE * ((good ? 0.0 : 1.0) - state->errors);
     state->latency += CORR_SAMPLE * ((double) elapsed - state->latency);
 
-    if (!good) {
+    if (good) {
+        state->probes = 0;
+
+    } else {
+        state->probes += (state->probes || state->errors > CORR_SICK);
         corr_gateway_count_up(state->slot, errors);
     }
 
@@ -301,6 +307,43 @@ corr_gateway_choose(corr_gateway_call_t *call)
 }
 
 
+/*
+ * What fails again and again is sick until it answers: its errors fade, but
+ * that it works again is tried with one question.  Nobody waits for long once
+ * it does: a code lives two minutes.
+ */
+
+static ngx_msec_t
+corr_gateway_probe(corr_gateway_state_t *state)
+{
+    return ngx_min((ngx_msec_t) CORR_PROBE_FIRST
+                   << ngx_min(state->probes - 1, 10), CORR_PROBE_MOST);
+}
+
+
+ngx_uint_t
+corr_gateway_works(corr_gateways_t *gateways, corr_gateway_kind_e kind)
+{
+    ngx_uint_t             i;
+    corr_gateway_state_t  *state;
+
+    for (i = 0; i < gateways->n; i++) {
+
+        state = &gateways->states[i];
+
+        if (state->conf->kind != kind || corr_gateway_left(state) == 0) {
+            continue;
+        }
+
+        if (state->probes == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_uint_t
 corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
     ngx_uint_t wanted)
@@ -325,11 +368,9 @@ corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
             continue;
         }
 
-        corr_gateway_fade(state);
+        if (state->probes) {
 
-        if (state->errors > CORR_SICK) {
-
-            if (ngx_current_msec - state->asked >= CORR_PROBE) {
+            if (ngx_current_msec - state->asked >= corr_gateway_probe(state)) {
                 sick = 1;
             }
 

@@ -193,6 +193,7 @@ typedef struct {
     double                   latency;    /* msec */
     ngx_msec_t               faded;      /* when both were brought up to now */
     ngx_msec_t               asked;      /* last time */
+    ngx_uint_t               probes;     /* sick: failures since; 0: well */
 
     corr_owner_t             owner;      /* of the token's request */
     corr_http_op_t          *fetch;

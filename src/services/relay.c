@@ -90,6 +90,7 @@ static ngx_int_t corr_relay_name(corr_relay_t *relay, ngx_cycle_t *cycle);
 static void corr_relay_claim(corr_job_t *job);
 static void corr_relay_claimed(corr_job_t *job);
 static ngx_uint_t corr_relay_room(corr_relay_t *relay);
+static ngx_uint_t corr_relay_others(corr_relay_t *relay, ngx_uint_t room);
 static void corr_relay_check(corr_job_t *job);
 static void corr_relay_checked(corr_job_t *job);
 
@@ -231,6 +232,20 @@ corr_relay_room(corr_relay_t *relay)
 }
 
 
+/* A quarter of the places is for codes alone: others may be slow. */
+
+static ngx_uint_t
+corr_relay_others(corr_relay_t *relay, ngx_uint_t room)
+{
+    ngx_uint_t  places;
+
+    places = relay->settings->relay_batch - relay->settings->relay_batch / 4;
+
+    return relay->sending < places ? ngx_min(places - relay->sending, room)
+                                   : 0;
+}
+
+
 static void
 corr_relay_claim(corr_job_t *job)
 {
@@ -255,11 +270,12 @@ corr_relay_claim(corr_job_t *job)
         return;
     }
 
-    (void) corr_pg_add(relay->claiming, CORR_SQL_MESSAGES_CLAIM, 3,
+    (void) corr_pg_add(relay->claiming, CORR_SQL_MESSAGES_CLAIM, 4,
                        (corr_pg_param_t[]) {
                            corr_pg_int(room),
                            corr_pg_int(relay->settings->relay_lease),
-                           corr_pg_text(relay->node) });
+                           corr_pg_text(relay->node),
+                           corr_pg_int(corr_relay_others(relay, room)) });
     corr_pg_send(relay->claiming, 0);
 }
 
@@ -754,7 +770,11 @@ corr_message_judge_sent(corr_message_t *m)
         status->unknown++;
 
     } else {
-        m->outcome = CORR_STR("retry");
+
+        /* by this message, or by all that are asked now? */
+
+        m->outcome = corr_gateway_works(m->relay->gateways, CORR_GATEWAY_SMS)
+                     ? CORR_STR("retry") : CORR_STR("wait");
         status->retried++;
     }
 }

@@ -210,7 +210,7 @@ is $pg->refused($db, sub {
 
 # The phone ----------------------------------------------------------------------
 
-my $claimed = $pg->call($db, 'messages_claim', 100, 30, 'node');
+my $claimed = $pg->call($db, 'messages_claim', 100, 30, 'node', undef);
 is $claimed->[0]{template}, 'code', 'codes first';
 my ($to_me) = grep { $_->{mobile} eq $me->{mobile}
                      && $_->{template} ne 'code' } @$claimed;
@@ -223,7 +223,7 @@ for my $m (@$claimed) {
               "p$m->{id}", undef, 150, 'متن', 1);
 }
 
-$claimed = $pg->call($db, 'messages_claim', 100, 30, 'node');
+$claimed = $pg->call($db, 'messages_claim', 100, 30, 'node', undef);
 is $claimed->[0]{template}, 'letter_sent', 'the company’s letter';
 
 # Audit ----------------------------------------------------------------------------

@@ -30,7 +30,8 @@ sub queue {
 }
 
 
-sub claim { @{$pg->call($db, 'messages_claim', $_[0] // 10, 30, 'n1')} }
+sub claim { @{$pg->call($db, 'messages_claim', $_[0] // 10, 30, 'n1',
+                               $_[1])} }
 sub ids { join ' ', map { $_->{id} } @_ }
 
 
@@ -74,7 +75,7 @@ my @claimed = $pg->parallel(8, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;
     my @got;
-    while (my @c = @{$pg->call($dbh, 'messages_claim', 7, 30, 'n')}) {
+    while (my @c = @{$pg->call($dbh, 'messages_claim', 7, 30, 'n', undef)}) {
         push @got, map { $_->{id} } @c;
     }
     "@got";
@@ -90,7 +91,7 @@ my @order = $pg->parallel(4, sub {
     $pg->{statements} = undef;
     my @got;
     for (1 .. 60) {
-        for my $c (@{$pg->call($dbh, 'messages_claim', 5, 30, 'n')}) {
+        for my $c (@{$pg->call($dbh, 'messages_claim', 5, 30, 'n', undef)}) {
             my ($at) = $dbh->selectrow_array('SELECT extract(epoch FROM clock_timestamp())');
             push @got, "$at:$c->{id}";
             $pg->call($dbh, 'message_result', $c->{id}, $c->{tries}, 'sent',
@@ -125,6 +126,26 @@ for (5 .. 10) {
     result($c, 'retry', reason => 'busy') if $c;
 }
 is state($m[0]), 'failed', 'ten tries and no more';
+
+# A provider that is away is no fault of a message: it stays in its place.
+clear;
+@m = queue('0911', '0911');
+for my $try (1 .. 12) {
+    due;
+    my @c = claim();
+    is ids(@c), $m[0], "outage, try $try: the first one, alone";
+    result($c[0], 'wait', reason => 'connect');
+    is state($m[0]), 'queued', 'waits';
+}
+cmp_ok $owner->selectrow_array('SELECT max(next_at) - now() < interval \'6 s\'
+                                  FROM messages'), '==', 1, 'not for long';
+
+# Room is left for codes.
+clear;
+@m = queue('0911', '0912', '0913', ['0914', 0], ['0915', 0]);
+is ids(claim(4, 1)), "$m[3] $m[4] $m[0]", 'codes, and one of the others';
+is ids(claim(4, 0)), '', 'no place for others';
+is ids(claim(4)), "$m[1] $m[2]", 'then they go';
 
 clear;
 @m = queue('0911');
@@ -171,6 +192,20 @@ for my $n (1 .. 3) {
 }
 is $owner->selectrow_array('SELECT count(*) FROM message_attempts
        WHERE message_id = ?', undef, $m[0]), 4, 'every attempt is kept';
+
+for my $sends (2 .. 3) {
+    due;
+    ($c) = claim();
+    is $c->{tries}, $sends, "send $sends";
+    result($c, 'unknown');
+    for (1 .. 3) {
+        due;
+        $pg->call($db, 'messages_to_check', 10, 30, 1);
+        $pg->call($db, 'message_checked', $m[0], 'pending', undef, undef,
+                  undef, 3);
+    }
+}
+is state($m[0]), 'failed', 'what nobody can tell about goes out three times';
 
 # Codes expire unsent -----------------------------------------------------------------
 
