@@ -49,6 +49,22 @@ for (1 .. 5) {
 is(faults(), 0, 'five sign-ups that were confirmed are no fault');
 ok(!$b->get('/signup')->dom->at('[name="captcha"]'), 'and no captcha');
 
+# what was forgotten before it was confirmed gives no credit
+
+$b->get('/signup');
+{
+    my $to = mobile();
+
+    $b->submit({ %birth, national_code => national_code(), mobile => $to });
+    is(faults(), 1, 'a code');
+    forget();
+    $b->follow->submit({ code => $p->sms_code($to) });
+    is($b->status, 303, 'confirmed after all was forgotten');
+    is(faults(), 0, 'is none below none');
+}
+
+$b = $p->browser;
+
 # codes that nobody confirms
 
 my $mobile;

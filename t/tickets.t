@@ -50,6 +50,17 @@ $b->get('/desk/tickets/new')->submit({ subject => 'کمک', body => 'متن',
 is($b->status, 422, 'a file that is not what it says');
 like($b->error('file'), qr/«x\.png»/, 'says which');
 
+# many that are too many, of which two are none
+
+$b->get('/desk/tickets/new')->submit({ subject => 'کمک', body => 'متن',
+    file => [ map { [ 'x.png', $_ < 2 ? 'not a picture'
+                                      : Portal::Browser::tiny_png($_),
+                      'image/png' ] } 0 .. 8 ] });
+is($b->status, 422, 'nine files');
+is_deeply([ map { $_->at('a')->text } $b->dom->find('#error-summary li')->each ],
+          [ msg('file_type', name => 'x.png'),
+            msg('file_too_many', max_files => 5) ], 'each fault is told once');
+
 # one with a file, sent twice
 
 my $body = "فرم باز نمی‌شود\n<script>alert(1)</script> & {{csrf}}";

@@ -15,6 +15,12 @@
 
 #define CORR_CAPTCHA_FAULTS   "3600"     /* seconds they are remembered */
 
+/* What was forgotten meanwhile is not forgiven: there is no credit. */
+#define CORR_CAPTCHA_FORGIVE                                                  \
+    "if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then "                  \
+        "return redis.call('DECR', KEYS[1]) "                                 \
+    "end"
+
 
 struct corr_captcha_work_s {
     corr_redis_op_t         *op;
@@ -27,7 +33,6 @@ static ngx_int_t corr_captcha_answered(corr_page_t *p);
 static ngx_int_t corr_captcha_counted(corr_page_t *p);
 static ngx_int_t corr_captcha_refuse(corr_page_t *p, ngx_uint_t message,
     corr_step_pt then);
-static void corr_captcha_count(corr_page_t *p, corr_str_t command);
 static corr_captcha_work_t *corr_captcha_work(corr_page_t *p);
 static corr_str_t corr_captcha_name(corr_page_t *p, corr_str_t id);
 
@@ -209,27 +214,13 @@ corr_captcha_counted(corr_page_t *p)
 void
 corr_captcha_blame(corr_page_t *p)
 {
-    corr_captcha_count(p, CORR_STR("INCR"));
-}
-
-
-void
-corr_captcha_forgive(corr_page_t *p)
-{
-    corr_captcha_count(p, CORR_STR("DECR"));
-}
-
-
-static void
-corr_captcha_count(corr_page_t *p, corr_str_t command)
-{
     corr_str_t  argv[3];
 
     if (p->settings->captcha == 0) {
         return;
     }
 
-    argv[0] = command;
+    argv[0] = CORR_STR("INCR");
     argv[1] = corr_throttle_key(p, "faults");
 
     if (argv[1].data == NULL
@@ -242,6 +233,26 @@ corr_captcha_count(corr_page_t *p, corr_str_t command)
     argv[2] = CORR_STR(CORR_CAPTCHA_FAULTS);
 
     (void) corr_redis_command(p->worker->redis, &p->owner, 3, argv);
+}
+
+
+void
+corr_captcha_forgive(corr_page_t *p)
+{
+    corr_str_t  argv[4];
+
+    if (p->settings->captcha == 0) {
+        return;
+    }
+
+    argv[0] = CORR_STR("EVAL");
+    argv[1] = CORR_STR(CORR_CAPTCHA_FORGIVE);
+    argv[2] = CORR_STR("1");
+    argv[3] = corr_throttle_key(p, "faults");
+
+    if (argv[3].data) {
+        (void) corr_redis_command(p->worker->redis, &p->owner, 4, argv);
+    }
 }
 
 

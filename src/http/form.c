@@ -29,6 +29,8 @@ static int corr_form_number(corr_page_t *p, const corr_rule_t *rule,
 static int corr_form_key_valid(corr_str_t s);
 static void corr_form_key_mark(corr_page_t *p, const u_char *key,
     u_char *mark);
+static ngx_uint_t corr_form_said(corr_page_t *p, const char *field,
+    corr_str_t text);
 static void corr_form_show(corr_page_t *p, corr_view_t *at,
     corr_str_t value);
 static ngx_uint_t corr_form_reason(corr_page_t *p, const corr_rule_t *rule,
@@ -416,6 +418,46 @@ corr_form_int(corr_page_t *p, const char *name)
 }
 
 
+/* Several files may have the same fault: one sentence is enough. */
+
+static ngx_uint_t
+corr_form_said(corr_page_t *p, const char *field, corr_str_t text)
+{
+    unsigned       i;
+    corr_str_t     key;
+    corr_value_t   errors, error, at, said;
+
+    key = CORR_STR("errors");
+
+    if (!corr_view_get(p->view, key, corr_name_hash(key), &errors)) {
+        return 0;
+    }
+
+    for (i = 0; i < corr_list_length(errors.list); i++) {
+
+        error = corr_list_at(errors.list, i);
+
+        key = CORR_STR("field");
+
+        if (!corr_view_get(error.object, key, corr_name_hash(key), &at)
+            || !corr_str_is(at.s, field))
+        {
+            continue;
+        }
+
+        key = CORR_STR("text");
+
+        if (corr_view_get(error.object, key, corr_name_hash(key), &said)
+            && corr_str_eq(said.s, text))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     corr_view_t *values)
@@ -426,6 +468,10 @@ corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     p->failed_form = 1;
 
     text = corr_texts_message(p->settings->texts, message, values, p->pool);
+
+    if (corr_form_said(p, field, text)) {
+        return;
+    }
 
     error = corr_view_append(p->view, "errors");
     corr_view_cstr(error, "field", field);
