@@ -15,7 +15,6 @@
 
 
 #define CORR_PASSWORD_LIST      (4 * 1024 * 1024)    /* largest file, bytes */
-#define CORR_PASSWORD_LEAST     8                    /* characters, NIST */
 #define CORR_PASSWORD_UNIT      4                    /* "abcdabcd…" */
 #define CORR_PASSWORD_WORD      4                    /* bytes */
 

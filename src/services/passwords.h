@@ -16,6 +16,7 @@
 #include "secrets.h"
 
 
+#define CORR_PASSWORD_LEAST      8       /* characters, NIST SP 800-63B */
 #define CORR_PASSWORD_BYTES      512     /* longest, in bytes of UTF-8 */
 #define CORR_PASSWORD_CHARS      128     /* longest, in characters */
 #define CORR_PASSWORD_HASH       128     /* room for a hash and its NUL */

@@ -111,6 +111,7 @@ typedef struct {
     time_t                   collect_grace;  /* orphan files */
 
     ngx_msec_t               page_timeout;   /* one wait of a page */
+    ngx_uint_t               gateway_connections;  /* of a worker */
 } corr_settings_t;
 
 

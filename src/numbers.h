@@ -1,0 +1,76 @@
+/*
+ * Every number an administrator may set: type, directive (behind
+ * "correspondence_") and field of the settings, default, least, most.
+ *
+ * A new one is a field in services/settings.h, a row here, and a row of the
+ * README's table.
+ */
+
+#ifndef CORR_NUMBERS_H
+#define CORR_NUMBERS_H
+
+
+#define CORR_NUMBERS(number)                                                  \
+                                                                              \
+    /* sessions */                                                            \
+                                                                              \
+    number(sec,  session_idle,            30 * 60,          1,      INT32_MAX)\
+    number(sec,  session_absolute,        12 * 60 * 60,     1,      INT32_MAX)\
+    number(sec,  clerk_session_idle,      30 * 60,          1,      INT32_MAX)\
+    number(sec,  clerk_session_absolute,  10 * 60 * 60,     1,      INT32_MAX)\
+                                                                              \
+    /* forms and files */                                                     \
+                                                                              \
+    number(size, form_max_size,           64 * 1024,        4096,   INT32_MAX)\
+    number(num,  form_max_fields,         64,               32,     10000)    \
+    number(size, upload_max_size,         10 * 1024 * 1024, 1024,   INT32_MAX)\
+    number(num,  upload_max_files,        5,                1,      100)      \
+    number(num,  upload_max_pixels,       100000000,        1,      INT32_MAX)\
+    number(num,  subject_max,             120,              1,      INT32_MAX)\
+    number(num,  text_max,                4000,             1,      INT32_MAX)\
+                                                                              \
+    /* codes */                                                               \
+                                                                              \
+    number(sec,  code_lifetime,           2 * 60,           1,      600)      \
+    number(num,  code_tries,              5,                1,      100)      \
+    number(num,  codes_per_mobile_hour,   6,                0,      INT32_MAX)\
+    number(num,  codes_per_mobile_day,    15,               0,      INT32_MAX)\
+    number(num,  codes_per_address_hour,  60,               0,      INT32_MAX)\
+    number(num,  codes_per_day,           100000,           0,      INT32_MAX)\
+                                                                              \
+    /* passwords */                                                           \
+                                                                              \
+    number(num,  password_min,            8, CORR_PASSWORD_LEAST, 64)         \
+    number(size, password_memory,                                             \
+           19 * 1024 * 1024, CORR_PASSWORD_MEMORY, INT32_MAX)                 \
+    number(num,  password_passes,         2,                2,      100)      \
+                                                                              \
+    /* throttles: requests of an address in a minute; 0: none */              \
+                                                                              \
+    number(num,  login_rate,              30,               0,      INT32_MAX)\
+    number(num,  track_rate,              20,               0,      INT32_MAX)\
+    number(num,  search_rate,             120,              0,      INT32_MAX)\
+    number(num,  captcha_rate,            30,               0,      INT32_MAX)\
+    number(num,  misbehaviour,            10,               0,      INT32_MAX)\
+                                                                              \
+    /* captchas */                                                            \
+                                                                              \
+    number(num,  captcha_digits, 5, CORR_CAPTCHA_MIN, CORR_CAPTCHA_MAX)       \
+    number(sec,  captcha_lifetime,        10 * 60,          1,      INT32_MAX)\
+                                                                              \
+    /* letters */                                                             \
+                                                                              \
+    number(num,  tracking_digits, 8, CORR_TRACKING_MIN, CORR_TRACKING_MAX)    \
+                                                                              \
+    /* work behind the pages */                                               \
+                                                                              \
+    number(msec, relay_interval,          1000,             10,     INT32_MAX)\
+    number(num,  relay_batch,             20,               1,      1000)     \
+    number(sec,  relay_lease,             60,               1,      INT32_MAX)\
+    number(msec, seal_interval,           5000,             10,     INT32_MAX)\
+    number(sec,  collect_grace,           24 * 60 * 60,     1,      INT32_MAX)\
+    number(msec, page_timeout,            30000,            100,    INT32_MAX)\
+    number(num,  gateway_connections,     256,              1,      65535)
+
+
+#endif /* CORR_NUMBERS_H */
