@@ -117,6 +117,7 @@ for my $post (@posts) {
     $browser->post("$address?csrf=$csrf{$own}", { %fields, csrf => undef },
                    { @close });
     is($browser->status, 403, "$address: the token in the address");
+    delete $p->{secrets}{ $csrf{$own} };         # which is now in a log
 
     for my $site (qw(cross-site same-site)) {
         $browser->post($address, { %fields, csrf => $csrf{$own} },
@@ -691,6 +692,21 @@ for my $what (sort keys %cookies) {
         for qw(access nginx postgres redis);
     unlike($page{$_}, qr/\Q$value\E/, "$what is not in $_") for sort keys %page;
 }
+
+# The configuration as nginx prints it; and no core files.
+
+my $dumped = do {
+    local $ENV{LC_ALL} = 'C.UTF-8';
+    my $i = $p->instance;
+    join '', map { `$_` } join ' ', map { quotemeta }
+        $i->as_user, $i->nginx_command('dump', '-T', '-q');
+};
+
+like($dumped, qr/correspondence_gateway sms/, 'nginx -T prints it');
+unlike($dumped, qr/\Q$secret{$_}\E/, "$_ is not in the configuration")
+    for sort keys %secret;
+like(Instance::slurp("/proc/$_/limits"), qr/^Max core file size\s+0\s+0\s/m,
+     'a worker writes no core') for $p->workers;
 
 my @keys = `redis-cli -s $redis --scan`;
 my $dump = join '', @keys, map { chomp; `redis-cli -s $redis get '$_'` } @keys;

@@ -28,8 +28,9 @@ package Portal;
 #
 # At the end every test also fails on an [alert], [crit] or [emerg], on what
 # a sanitizer said, on a leaked socket, on a process that died, and on a
-# secret (passwords, national codes) in a log.  $p->allow(qr/…/) for lines
-# that the test itself has provoked.
+# secret (passwords, national codes, mobiles, cookies, tokens of forms, codes)
+# in a log or on /metrics.  $p->allow(qr/…/) for lines that the test itself
+# has provoked.
 #
 # CORR_ASAN=1 takes the nginx of "make asan"; CORR_TEST_KEEP=1 leaves the
 # directory; logs of a failed test are in build/t/failed/NAME.
@@ -392,8 +393,12 @@ sub sms_code {
     my ($self, $mobile, $after, $seconds) = @_;
     my $m = $self->message($mobile, qr/^@\S+ #\d{4,8}\s*\z/m, $after,
                            $seconds);
+    my ($code) = $m->{text} =~ /^@\S+ #(\d+)\s*\z/m;
 
-    return $m->{text} =~ /^@\S+ #(\d+)\s*\z/m ? $1 : undef;
+    # six digits alone may be anything; so they are a code
+
+    $self->secret("#$code", "code=$code");
+    return $code;
 }
 
 
@@ -405,7 +410,7 @@ sub staff {
 
     if (!$self->{staff}) {
         $self->{staff} = Staff::make_all($self->{instance});
-        $self->secret($_->{password}) for @{ $self->{staff} };
+        $self->secret(@$_{qw(password totp_secret)}) for @{ $self->{staff} };
     }
 
     my ($who) = grep { $_->{username} eq $role } @{ $self->{staff} };
@@ -527,6 +532,7 @@ sub check_end {
     my ($self) = @_;
     my $i = $self->{instance};
     my $running = $self->nginx_pid;
+    my $metrics = $running ? $self->metrics_page : '';
 
     $self->{db}->disconnect if $self->{db};
     $i->ended;
@@ -547,9 +553,21 @@ sub check_end {
     ok(!@bad, 'nothing alarming in the logs')
         or diag(join '', map { "$_\n" } @bad[0 .. ($#bad < 20 ? $#bad : 20)]);
 
-    my @told = $self->told_secrets;
+    my @told = $self->told_secrets(metrics => $metrics);
 
-    ok(!@told, 'no secret in a log') or diag("in the logs: @told");
+    ok(!@told, 'no secret in a log') or diag("told: @told");
+}
+
+
+# What /metrics says at the end; nothing when nginx does not answer any more.
+
+sub metrics_page {
+    my ($self) = @_;
+    my $ua = Mojo::UserAgent->new(connect_timeout => 2, request_timeout => 5);
+
+    $ua->proxy->http(undef);
+
+    return eval { $ua->get($self->base . '/metrics')->result->body } // '';
 }
 
 
@@ -579,18 +597,31 @@ sub alarming {
 
 
 sub told_secrets {
-    my ($self) = @_;
-    my @secrets = sort keys %{ $self->{secrets} };
+    my ($self, %text) = @_;
+    my $secrets = $self->{secrets};
+    my @short = grep { length() < 40 } keys %$secrets;
     my %told;
 
-    for my $name (qw(error access nginx postgres redis)) {
-        my $text = $self->log($name);
+    $text{"$_.log"} = $self->log($_) for qw(error access nginx postgres redis);
 
-        for my $secret (@secrets) {
+    # nginx's own dump of headers, of many lines, has cookies in it
+
+    $text{'error.log'} = join "\n", grep { !/\[debug\]/ }
+        grep { m{^\d{4}/\d\d/\d\d } } split /\n/, $text{'error.log'}
+        if ($self->{options}{level} // '') eq 'debug';
+
+    for my $name (keys %text) {
+        for my $secret (@short) {
             my $bytes = $secret;
 
             utf8::encode($bytes);
-            $told{"$name.log: $secret"} = 1 if index($text, $bytes) >= 0;
+            $told{"$name: $secret"} = 1 if index($text{$name}, $bytes) >= 0;
+        }
+
+        # cookies and tokens: too many to look for each
+
+        while ($text{$name} =~ /([\w-]{40,})/g) {
+            $told{"$name: $1"} = 1 if $secrets->{$1};
         }
     }
 

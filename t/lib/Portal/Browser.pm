@@ -122,8 +122,14 @@ sub request {
     $self->{tx} = $self->{ua}->start($tx);
 
     my $csrf = $self->find_csrf;
-    $self->{csrf} = $csrf if defined $csrf;
 
+    if (defined $csrf) {
+        $self->{csrf} = $csrf;
+        $self->{portal}->secret($csrf);
+    }
+
+    $self->{portal}->secret(grep { length >= 40 } map { $_->value }
+                            @{ $self->{tx}->res->cookies });
     return $self;
 }
 
@@ -305,7 +311,7 @@ sub signup {
                    birth => [ birth_date() ], %p };
     my $portal = $self->{portal};
 
-    $portal->secret($person->{national_code});
+    $portal->secret(@$person{qw(national_code mobile)});
 
     my %birth;
     @birth{qw(birth_day birth_month birth_year)} = @{ $person->{birth} };
