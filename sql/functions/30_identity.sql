@@ -1,7 +1,10 @@
 -- Identity in levels.  A gateway's answer is yes, no or unknown; it holds for
 -- the values that were asked, and only while they are still the person's.
 
--- After guard_person: identity_ask(step mobile|registry, asks a day)
+DROP FUNCTION IF EXISTS identity_ask(text, integer);
+
+-- After guard_person: identity_ask(step mobile|registry, asks a day, first,
+-- last, father's name as typed, for registries that only compare, or NULL)
 -- → verdict  ask    put (national_code, mobile, birth_date) to the gateway,
 --                   then call identity_result
 --            done   this step is through already
@@ -10,7 +13,9 @@
 --   wait, national_code, mobile, birth_date
 -- Until the result comes, the step waits as a task: a worker that dies loses
 -- nothing, a relay asks again.
-CREATE OR REPLACE FUNCTION identity_ask(p_step text, p_day_limit integer)
+CREATE OR REPLACE FUNCTION identity_ask(p_step text, p_day_limit integer,
+    p_first_name text DEFAULT NULL, p_last_name text DEFAULT NULL,
+    p_father_name text DEFAULT NULL)
 RETURNS TABLE (verdict text, wait integer, national_code text, mobile text,
                birth_date date)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -53,10 +58,15 @@ BEGIN
         RETURN;
     END IF;
 
-    INSERT INTO identity_tasks AS t (person_id, step, next_at)
-    VALUES (v_me.id, p_step, now() + interval '1 minute')
+    INSERT INTO identity_tasks AS t (person_id, step, next_at, first_name,
+                                     last_name, father_name)
+    VALUES (v_me.id, p_step, now() + interval '1 minute', p_first_name,
+            p_last_name, p_father_name)
     ON CONFLICT (person_id, step) DO UPDATE
-        SET next_at = greatest(t.next_at, EXCLUDED.next_at);
+        SET next_at = greatest(t.next_at, EXCLUDED.next_at),
+            first_name = coalesce(p_first_name, t.first_name),
+            last_name = coalesce(p_last_name, t.last_name),
+            father_name = coalesce(p_father_name, t.father_name);
 
     verdict := 'ask';
     national_code := v_me.national_code;
@@ -140,8 +150,10 @@ BEGIN
         step_state := 'pending';
 
         -- 1, 2, 4 … minutes, at most an hour.
-        INSERT INTO identity_tasks AS t (person_id, step, tries, next_at)
-        VALUES (p_person, p_step, 1, now() + interval '1 minute')
+        INSERT INTO identity_tasks AS t (person_id, step, tries, next_at,
+                                         first_name, last_name, father_name)
+        VALUES (p_person, p_step, 1, now() + interval '1 minute',
+                p_first_name, p_last_name, p_father_name)
         ON CONFLICT (person_id, step) DO UPDATE
             SET tries = t.tries + 1,
                 next_at = now()
@@ -215,11 +227,15 @@ BEGIN
 END
 $$;
 
+DROP FUNCTION IF EXISTS identity_claim(integer, integer);
+
 -- identity_claim(count, lease in seconds) → person_id, step, national_code,
--- mobile, birth_date, tries: waiting steps for a relay to ask about.
+-- mobile, birth_date, tries, names as typed: waiting steps for a relay to ask
+-- about.
 CREATE OR REPLACE FUNCTION identity_claim(p_count integer, p_lease integer)
 RETURNS TABLE (person_id bigint, step text, national_code text, mobile text,
-               birth_date date, tries integer)
+               birth_date date, tries integer, first_name text,
+               last_name text, father_name text)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
     WITH picked AS (
@@ -234,6 +250,6 @@ SET search_path = correspondence, pg_temp AS $$
          WHERE t.person_id = k.person_id AND t.step = k.step
         RETURNING t.*)
     SELECT l.person_id, l.step, p.national_code, p.mobile, p.birth_date,
-           l.tries
+           l.tries, l.first_name, l.last_name, l.father_name
       FROM leased AS l JOIN persons AS p ON p.id = l.person_id
 $$;

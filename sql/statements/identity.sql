@@ -19,11 +19,12 @@ SELECT p.national_code, p.mobile, p.birth_date, p.first_name, p.last_name,
        p.password_set_at IS NOT NULL AS has_password
   FROM persons AS p WHERE p.id = $1::bigint;
 
--- After person_guard_write.  $1 step mobile|registry, $2 asks a day
+-- After person_guard_write.  $1 step mobile|registry, $2 asks a day, $3 first,
+-- $4 last, $5 father's name as typed, or NULL
 -- → verdict ask|done|wait|first, wait, national_code, mobile, birth_date
 -- name: identity_ask
 SELECT verdict, wait, national_code, mobile, birth_date
-  FROM identity_ask($1::text, $2::int);
+  FROM identity_ask($1::text, $2::int, $3::text, $4::text, $5::text);
 
 -- No guard: the answer may come when the request is gone.
 --   $1 person id, $2 step, $3 national_code, $4 mobile, $5 birth_date as
@@ -43,9 +44,11 @@ SELECT birth_date_set($1::date) AS ok;
 
 -- Steps that wait for a gateway, for the relay.
 --   $1 count, $2 lease in seconds
--- → person_id, step, national_code, mobile, birth_date, tries
+-- → person_id, step, national_code, mobile, birth_date, tries, first_name,
+--   last_name, father_name
 -- name: identity_claim
-SELECT person_id, step, national_code, mobile, birth_date, tries
+SELECT person_id, step, national_code, mobile, birth_date, tries, first_name,
+       last_name, father_name
   FROM identity_claim($1::int, $2::int);
 
 -- Companies; see functions/31_companies.sql.

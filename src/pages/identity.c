@@ -5,6 +5,9 @@
  * A gateway has three answers.  Yes raises the level, no says what to do,
  * unknown keeps the step pending: it is asked again in the background and
  * an SMS tells when it is through.
+ *
+ * A registry that returns no names but compares them has the person type
+ * them; they wait with the question.
  */
 
 #include "shared.h"
@@ -14,6 +17,7 @@
 
 
 #define CORR_IDENTITY_ASKS_A_DAY   10
+#define CORR_NAME_MAX              60        /* characters */
 
 
 typedef struct {
@@ -21,6 +25,7 @@ typedef struct {
     corr_identity_op_t      *check;
     int64_t                  birth_date;
     ngx_uint_t               has_birth_date;
+    ngx_uint_t               has_names;
 } corr_identity_page_t;
 
 
@@ -28,7 +33,10 @@ static ngx_int_t corr_identity_find(corr_page_t *p);
 static ngx_int_t corr_identity_show(corr_page_t *p);
 static ngx_int_t corr_identity_mobile(corr_page_t *p);
 static ngx_int_t corr_identity_registry(corr_page_t *p);
+static ngx_int_t corr_identity_names(corr_page_t *p);
 static ngx_int_t corr_identity_ask(corr_page_t *p, const char *step);
+static corr_pg_param_t corr_identity_typed(corr_page_t *p,
+    const char *name);
 static ngx_int_t corr_identity_asked(corr_page_t *p);
 static ngx_int_t corr_identity_wait(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_identity_check_step(corr_page_t *p,
@@ -38,6 +46,17 @@ static ngx_int_t corr_identity_checked(corr_page_t *p);
 
 static const corr_rule_t  corr_identity_rules[] = {
     CORR_BIRTH_RULES,
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
+
+static const corr_rule_t  corr_identity_name_rules[] = {
+    { "first_name", CORR_RULE_LINE, CORR_REQUIRED, 0, CORR_NAME_MAX,
+      CORR_MSG_FIRST_NAME_REQUIRED, CORR_MSG_FIELD_TOO_LONG, NULL },
+    { "last_name", CORR_RULE_LINE, CORR_REQUIRED, 0, CORR_NAME_MAX,
+      CORR_MSG_LAST_NAME_REQUIRED, CORR_MSG_FIELD_TOO_LONG, NULL },
+    { "father_name", CORR_RULE_LINE, CORR_REQUIRED, 0, CORR_NAME_MAX,
+      CORR_MSG_FATHER_NAME_REQUIRED, CORR_MSG_FIELD_TOO_LONG, NULL },
     { NULL, 0, 0, 0, 0, 0, 0, NULL }
 };
 
@@ -92,6 +111,13 @@ corr_identity_show(corr_page_t *p)
 
     corr_form_view(p, corr_identity_rules);
 
+    if (corr_gateway_wants_names(p->worker->gateways,
+                                 CORR_GATEWAY_REGISTRY))
+    {
+        corr_view_flag(p->view, "ask_names", 1);
+        corr_form_view(p, corr_identity_name_rules);
+    }
+
     return corr_reply_page(p, CORR_TPL_IDENTITY);
 }
 
@@ -115,23 +141,53 @@ corr_identity_registry(corr_page_t *p)
         return NGX_ERROR;
     }
 
+    if (corr_identity_names(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (corr_form_raw(p, "birth_year").len == 0
         && corr_form_raw(p, "birth_day").len == 0)
     {
-        return corr_identity_ask(p, "registry");
+        return p->failed_form ? corr_flow_again(p, 422)
+                              : corr_identity_ask(p, "registry");
     }
 
     if (corr_form_check(p, corr_identity_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (corr_page_birth_date(p, &ctx->birth_date) != NGX_OK) {
+    if (corr_page_birth_date(p, &ctx->birth_date) != NGX_OK
+        || p->failed_form)
+    {
         return corr_flow_again(p, 422);
     }
 
     ctx->has_birth_date = 1;
 
     return corr_identity_ask(p, "registry");
+}
+
+
+static ngx_int_t
+corr_identity_names(corr_page_t *p)
+{
+    corr_identity_page_t  *ctx = p->data;
+
+    ctx->has_names = corr_gateway_wants_names(p->worker->gateways,
+                                              CORR_GATEWAY_REGISTRY);
+
+    return ctx->has_names ? corr_form_check(p, corr_identity_name_rules)
+                          : NGX_OK;
+}
+
+
+static corr_pg_param_t
+corr_identity_typed(corr_page_t *p, const char *name)
+{
+    corr_identity_page_t  *ctx = p->data;
+
+    return ctx->has_names ? corr_pg_text(corr_form_value(p, name))
+                          : corr_pg_null();
 }
 
 
@@ -155,7 +211,10 @@ corr_identity_ask(corr_page_t *p, const char *step)
     }
 
     corr_db_add(p, CORR_SQL_IDENTITY_ASK, corr_pg_text(corr_cstr(step)),
-                corr_pg_int(CORR_IDENTITY_ASKS_A_DAY));
+                corr_pg_int(CORR_IDENTITY_ASKS_A_DAY),
+                corr_identity_typed(p, "first_name"),
+                corr_identity_typed(p, "last_name"),
+                corr_identity_typed(p, "father_name"));
 
     return corr_db_send(p, corr_identity_asked);
 }
@@ -216,6 +275,12 @@ corr_identity_check_step(corr_page_t *p, corr_rows_t *rows)
     ask.mobile = corr_rows_text(rows, 0, "mobile");
     ask.birth_date = corr_rows_int(rows, 0, "birth_date");
     ask.address = corr_page_address(p);
+
+    if (ctx->has_names) {
+        ask.first_name = corr_form_value(p, "first_name");
+        ask.last_name = corr_form_value(p, "last_name");
+        ask.father_name = corr_form_value(p, "father_name");
+    }
 
     ctx->check = corr_identity_check(p->worker->identity, &p->owner, &ask);
     if (ctx->check == NULL) {

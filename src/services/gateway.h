@@ -111,6 +111,10 @@ ngx_uint_t corr_gateway_count(corr_gateways_t *gateways,
 ngx_uint_t corr_gateway_room(corr_gateways_t *gateways,
     corr_gateway_kind_e kind, ngx_uint_t wanted);
 
+/* Does one of the kind compare names that the person has to type? */
+ngx_uint_t corr_gateway_wants_names(corr_gateways_t *gateways,
+    corr_gateway_kind_e kind);
+
 /* Is there one of the kind with budget left that does not fail? */
 ngx_uint_t corr_gateway_works(corr_gateways_t *gateways,
     corr_gateway_kind_e kind);

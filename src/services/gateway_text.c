@@ -663,6 +663,33 @@ corr_gateway_value(const corr_view_t *values, const char *name)
 
 
 ngx_uint_t
+corr_gateway_wants_names(corr_gateways_t *gateways, corr_gateway_kind_e kind)
+{
+    ngx_uint_t             i, j;
+    corr_gateway_part_t   *part;
+    const corr_gateway_t  *g;
+
+    for (i = 0; i < gateways->n; i++) {
+
+        g = gateways->states[i].conf;
+        part = g->vars.elts;
+
+        for (j = 0; g->kind == kind && j < g->vars.nelts; j++) {
+
+            if (part[j].var->get == corr_var_full_name
+                || (part[j].var->source != NULL
+                    && ngx_strstr(part[j].var->source, "_name") != NULL))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
 corr_gateway_text_ready(corr_gateway_call_t *call,
     const corr_gateway_t *gateway)
 {

@@ -460,6 +460,9 @@ corr_identity_resumed(corr_job_t *job)
         ask.national_code = corr_rows_text(rows, row, "national_code");
         ask.mobile = corr_rows_text(rows, row, "mobile");
         ask.birth_date = corr_rows_get(rows, row, "birth_date").n;
+        ask.first_name = corr_rows_text(rows, row, "first_name");
+        ask.last_name = corr_rows_text(rows, row, "last_name");
+        ask.father_name = corr_rows_text(rows, row, "father_name");
 
         if (corr_identity_begin(identity, &job->owner, &ask, 1) != NULL) {
             more = 1;

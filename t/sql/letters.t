@@ -286,7 +286,8 @@ is $pg->refused($db, sub {
 # Identity that waits ------------------------------------------------------------------
 
 my $new = $pg->make_person($db);
-$pg->person($db, $new, 'identity_ask', 'mobile', 5);
+$pg->person($db, $new, 'identity_ask', 'mobile', 5,
+    undef, undef, undef);
 is $pg->identity($db, $new, 'mobile', 'unknown')->{step_state}, 'pending',
    'unknown: pending';
 is @{$pg->call($db, 'identity_claim', 10, 60)}, 0, 'not at once';
@@ -308,7 +309,8 @@ $pg->identity($db, $new, 'mobile', 'unknown');
 is $pg->call($db, 'person_guard', $new->{id}, 1)->[0]{level}, 2,
    'a later unknown takes nothing away';
 $pg->identity($db, $new, 'registry', 'no', reason => 'mismatch') for 1 .. 3;
-is $pg->person($db, $new, 'identity_ask', 'registry', 3)->[0]{verdict},
+is $pg->person($db, $new, 'identity_ask', 'registry', 3,
+    undef, undef, undef)->[0]{verdict},
    'wait', 'three answers a day';
 is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
    'the birth date can be corrected';

@@ -79,9 +79,11 @@ is $pg->refused($db, sub {
                    Cluster::letter_form()) }),
    'CR403 identity_needed', 'no letter at level 1';
 
-my $ask = $pg->person($db, $me, 'identity_ask', 'registry', 5)->[0];
+my $ask = $pg->person($db, $me, 'identity_ask', 'registry', 5,
+    undef, undef, undef)->[0];
 is $ask->{verdict}, 'first', 'the mobile comes first';
-$ask = $pg->person($db, $me, 'identity_ask', 'mobile', 5)->[0];
+$ask = $pg->person($db, $me, 'identity_ask', 'mobile', 5,
+    undef, undef, undef)->[0];
 is $ask->{verdict}, 'ask', 'the mobile is asked about';
 is $ask->{mobile}, $me->{mobile}, 'this one';
 
