@@ -145,24 +145,16 @@ END
 }
 
 
-# Other people's letters, so that statements meet tables of a real size, with
-# a message for each line of their timelines.
+# Other people's letters, so that statements meet tables of a real size.
 
 sub load {
     my ($p, $letters) = @_;
 
-    local %ENV = (%ENV, %{ $p->instance->postgres_environment },
-                  PGOPTIONS => '-c role=correspondence_owner');
+    local %ENV = (%ENV, %{ $p->instance->postgres_environment });
 
     system('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-v', "letters=$letters",
            '-o', '/dev/null', '-f', "$top/bench/load-letters.sql") == 0
         or die "the letters could not be loaded\n";
-
-    $p->owner('INSERT INTO messages (event_id, mobile, template, params, state)
-               SELECT e.id, l.mobile, \'letter_registered\', \'{}\', \'delivered\'
-                 FROM events AS e JOIN letters AS l ON l.id = e.letter_id
-                WHERE NOT EXISTS (SELECT 1 FROM messages AS m
-                                   WHERE m.event_id = e.id)', 'ANALYZE');
 }
 
 
