@@ -164,7 +164,10 @@ const corr_route_t  corr_clerk_routes[] = {
     corr_post("/letters/{code}/register", CORR_WORKER,
               corr_clerk_letter_action_steps,
               corr_clerk_letter_steps),
-    corr_post("/letters/{code}/reply", CORR_WORKER|CORR_FILES,
+    corr_post("/letters/{code}/reply", CORR_WORKER|CORR_FILES|CORR_LEAVES,
+              corr_clerk_letter_action_steps,
+              corr_clerk_letter_steps),
+    corr_post("/letters/{code}/draft", CORR_WORKER|CORR_LEAVES,
               corr_clerk_letter_action_steps,
               corr_clerk_letter_steps),
     corr_post("/letters/{code}/refer", CORR_WORKER,
@@ -256,6 +259,9 @@ const corr_route_t  corr_clerk_routes[] = {
               corr_substitute_set_steps, corr_staff_steps),
     corr_post("/staff/{id}/substitute/end", CORR_ADMIN,
               corr_substitute_end_steps, corr_staff_steps),
+    corr_get("/settings", CORR_ADMIN, corr_settings_steps),
+    corr_post("/settings", CORR_ADMIN, corr_settings_save_steps,
+              corr_settings_steps),
     corr_get("/audit", CORR_ADMIN, corr_audit_steps),
 
     corr_end

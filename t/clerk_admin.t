@@ -38,7 +38,7 @@ my %may = (
     '/clerk/canned'     => 'clerk expert manager admin',
     '/clerk/statistics' => 'manager admin',
     map { ("/clerk/$_" => 'admin') }
-        qw(units books calendar staff audit staff/1/disable
+        qw(units books calendar staff settings audit staff/1/disable
            staff/1/handover),
 );
 my %by = (admin => $admin, manager => $manager, clerk => $clerk,
@@ -62,7 +62,7 @@ is($expert->post('/clerk/canned', { title => 'a', body => 'b',
    403, 'an expert writes no canned reply');
 is($p->value('SELECT count(*) FROM canned'), 0, 'nothing was saved');
 
-for my $path (qw(units books calendar staff staff/1/invite staff/1/disable
+for my $path (qw(units books calendar settings staff staff/1/invite staff/1/disable
                  staff/1/enable staff/1/handover staff/1/substitute
                  staff/1/substitute/end))
 {
@@ -74,6 +74,28 @@ is($admin->post('/clerk/units', { name => 'ن', code => 'n',
                                   submission_key => 'k' x 20,
                                   csrf => undef })->status,
    403, 'no csrf');
+
+
+# Settings -----------------------------------------------------------------------
+
+$admin->get('/clerk/settings');
+is($admin->dom->at('#due_days')->val, 10, 'what holds until it is set');
+$admin->submit({ due_days => '۷', tickets_day => 0 });
+is($admin->status, 422, 'none at all');
+like($admin->text, qr/\Q$message{setting_wrong}\E/, 'says what may be');
+is($admin->dom->at('#due_days')->val, '۷', 'what was typed stays');
+is($p->value('SELECT count(*) FROM settings'), 0, 'nothing is stored');
+$admin->submit({ tickets_day => 4 });
+is($admin->status, 303, 'saved') or diag $admin->text;
+is($p->value('SELECT string_agg(name || value, $$ $$ ORDER BY name)
+                FROM settings'), 'due_days7 tickets_day4',
+   'those that changed');
+is($admin->follow->dom->at('#due_days')->val, 7, 'are shown');
+is($p->value(q{SELECT count(*) FROM audit WHERE action = 'setting_set'}), 2,
+   'and stand in the audit');
+is($p->value('SELECT setting_int($$due_days$$)'), 7, 'and hold');
+$admin->get('/clerk/settings');
+$admin->submit({ due_days => 10, tickets_day => 10 });
 
 
 # Invitation → password → authenticator → works -------------------------------
@@ -541,6 +563,21 @@ is($status, 1, 'a line that was changed');
 like($said, qr/^broken: line_changed at link 5, audit line $victim\b/,
      'the first broken link is named');
 is((verify('x'))[0], 2, 'a wrong call');
+
+# The page finds it with the sealer's next round; one begins every day.
+
+ok(wait_until(30, sub {
+    $admin->get('/clerk/audit')->text =~ /زنجیره درست است/ }),
+   'the page has what the sealer proved before');
+ok(!$admin->dom->at('.problem'), 'nothing was wrong');
+$p->allow(qr/the audit's chain is broken at link 5/);
+$p->sql(q{UPDATE audit_checks SET began_at = '2020-01-01',
+                                  whole_at = '2020-01-02'});
+ok(wait_until(40, sub { $admin->get('/clerk/audit')->dom->at('.problem') }),
+   'then it says that it is broken');
+like($admin->dom->at('.problem')->all_text,
+     qr/حلقهٔ ۵ .*\Q$message{broken_reason_line_changed}\E/s, 'where and how');
+unlike($admin->text, qr/زنجیره درست است/, 'and no more that it is whole');
 
 $p->done;
 

@@ -106,6 +106,7 @@ GET  /letters/{code}/changed           login   200   200   404   200   200
 POST /letters/{code}/take              login   422   403   403   422   422
 POST /letters/{code}/register          login   422   403   403   422   422
 POST /letters/{code}/reply             login   422   403   403   422   422
+POST /letters/{code}/draft             login   303   403   403   303   303
 POST /letters/{code}/refer             login   422   403   403   422   422
 POST /letters/{code}/note              login   422   422   404   422   422
 POST /letters/{code}/ask-correction    login   422   403   403   422   422
@@ -146,6 +147,8 @@ GET  /staff/{id}/handover              login   403   403   403   403   200
 POST /staff/{id}/handover              login   403   403   403   403   422
 POST /staff/{id}/substitute            login   403   403   403   403   422
 POST /staff/{id}/substitute/end        login   403   403   403   403   303
+GET  /settings                         login   403   403   403   403   200
+POST /settings                         login   403   403   403   403   422
 GET  /audit                            login   403   403   403   403   200
 END
 
@@ -301,13 +304,18 @@ my %form = (
         '/letters/{code}/register' => sub { { book => '' } },
         '/letters/{code}/reply' => sub { { body => 'x', final => 1,
                                            version => version() } },
+        '/letters/{code}/draft' => sub { { body => 'x' } },
         '/letters/{code}/refer' => sub { { unit => $unit{finance},
             instruction => 'x', version => version() } },
         '/letters/{code}/note' => sub { { note_body => 'x' } },
         '/letters/{code}/ask-correction' => sub { { correction_body => 'x',
             file_id => $object{clerk}{'/files/{id}'},
             version => version() } },
-        '/letters/{code}/close' => sub { { version => version() } },
+        '/letters/{code}/close' => sub { { close_body => 'x',
+                                           version => version() } },
+        '/settings' => sub { { due_days => 1, followups_day => 1,
+            tickets_day => 1, ticket_messages_day => 1,
+            message_tries => 1, message_blind_tries => 1 } },
         '/referrals/{id}/answer' => sub { { body => 'x' } },
         '/referrals/{id}/return' => sub { { return_body => 'x' } },
         '/referrals/{id}/recall' => sub { { recall_body => 'x' } },
@@ -330,7 +338,7 @@ my %form = (
 my @tables = qw(persons units staff substitutes invitations books
                 register_counters canned letters drafts events referrals
                 tickets ticket_messages files corrections submissions
-                companies calendar_days);
+                companies calendar_days reply_drafts settings);
 my %cookie = map { $_ => [ map { $_ ? $_->value : '' } session($by{$_}) ] }
              keys %by;
 my ($cells, $leaks) = (0, 0);
@@ -470,10 +478,13 @@ sub expected {
     return $route =~ /^GET/ ? 200 : 422
         if $name eq 'half' && $kind eq 'clerk' && $route =~ m{/login/totp$};
 
-    # a letter may wait for its sender to log in again, nobody else's
+    # a letter may wait for its sender to log in again, a reply for its
+    # clerk, and nobody else's
 
     return 403 if $name ne 'nobody'
                   && $route =~ m{^POST /desk/letters(?:/check)?$};
+    return 403 if $name !~ /^(?:nobody|half)$/
+                  && $route =~ m{^POST /letters/\{code\}/(?:reply|draft)$};
     return $row->{nobody};
 }
 

@@ -259,7 +259,8 @@ function upload(form) {
   form.addEventListener("submit", async (e) => {
     const button = e.submitter;
     const chosen = form.querySelector("input[type=file]");
-    if (e.defaultPrevented || !chosen?.files.length) return;
+    if (e.defaultPrevented || !chosen?.files.length
+        || button?.hasAttribute("formaction")) return;
     e.preventDefault();
     sending.add(form);
     await pending.get(form);
@@ -344,6 +345,45 @@ function changed(notice) {
 }
 
 
+/*
+ * What is being written is kept with the letter some seconds after the last
+ * key, and when the page goes out of sight: a session that ends then, or a
+ * browser that does, costs nothing.
+ */
+
+function draft(form) {
+  const text = form.elements.body;
+  const news = form.querySelector("[data-draft-news]");
+  let kept = text.value, timer = 0;
+  const keep = async () => {
+    clearTimeout(timer);
+    if (text.value === kept) return;
+    const body = new URLSearchParams({ csrf: form.elements.csrf.value,
+                                       body: text.value });
+    const value = text.value;
+    let ok = false;
+    try {
+      // kept is answered by a redirect, an ended session is not
+      const answer = await fetch(form.dataset.draft, { method: "POST", body,
+        redirect: "manual", keepalive: true,
+        headers: { Accept: "application/json" } });
+      ok = answer.type === "opaqueredirect";
+    } catch { /* the next time */ }
+    if (ok) kept = value;
+    news.textContent = ok ? news.dataset.saved : news.dataset.failed;
+  };
+  text.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(keep, 3000);
+  });
+  form.addEventListener("submit", () => {
+    clearTimeout(timer);
+    kept = text.value;
+  });
+  doc.addEventListener("visibilitychange", () => doc.hidden && keep());
+}
+
+
 function start(root) {
   const each = (selector, fn) => root.querySelectorAll(selector).forEach(fn);
   each("form[method=post]", guard);
@@ -354,6 +394,7 @@ function start(root) {
   each("[data-files]", files);
   each("[data-upload]", upload);
   each("[data-changed]", changed);
+  each("[data-draft]", draft);
   each("[data-print]", (b) => b.addEventListener("click", () => print()));
   errors(root);
 }

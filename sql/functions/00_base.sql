@@ -18,13 +18,24 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION setting_int(p_name text, p_default integer)
-RETURNS integer
-LANGUAGE plpgsql STABLE
-SET search_path = correspondence, pg_temp AS $$
+-- What an administrator may set, and what holds until then.
+CREATE OR REPLACE VIEW settings_known AS
+SELECT k.name, coalesce(s.value::integer, k.otherwise) AS value
+  FROM (VALUES ('due_days', 10),           -- working days for an answer
+               ('followups_day', 5),       -- of a letter
+               ('tickets_day', 10),        -- of a person
+               ('ticket_messages_day', 20),
+               ('message_tries', 10),
+               -- sends of a message whose fate nobody can tell
+               ('message_blind_tries', 3)) AS k (name, otherwise)
+  LEFT JOIN settings AS s ON s.name = k.name;
+
+DROP FUNCTION IF EXISTS setting_int(text, integer);
+
+CREATE OR REPLACE FUNCTION setting_int(p_name text) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
 BEGIN
-    RETURN coalesce((SELECT value::integer FROM correspondence.settings
-                      WHERE name = p_name), p_default);
+    RETURN (SELECT k.value FROM settings_known AS k WHERE k.name = p_name);
 END
 $$;
 

@@ -172,7 +172,7 @@ BEGIN
     v_letter.company_checked := false;
     v_letter.position_proven := false;
     v_letter.due_on := add_working_days(today(),
-                                        setting_int('due_days', 10));
+                                        setting_int('due_days'));
 
     IF v_letter.person_kind = 'legal' THEN
         v_letter.company_name := coalesce(p_company_name,
@@ -271,7 +271,7 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
                ELSE 'registered' END,
            closed_at = NULL, answered_at = NULL,
            due_on = CASE WHEN status = 'answered' OR closed_at IS NOT NULL
-               THEN add_working_days(today(), setting_int('due_days', 10))
+               THEN add_working_days(today(), setting_int('due_days'))
                ELSE due_on END,
            updated_at = now(), version = version + 1
      WHERE id = p_letter.id
@@ -311,7 +311,7 @@ BEGIN
          WHERE e.letter_id = v_letter.id AND e.kind = 'followup'
            AND e.at > now() - interval '1 day'
          ORDER BY e.at DESC
-        OFFSET setting_int('followups_day', 5) - 1 LIMIT 1;
+        OFFSET setting_int('followups_day') - 1 LIMIT 1;
 
         IF FOUND THEN
             PERFORM fail('CR429', 'too_often',
@@ -625,6 +625,7 @@ BEGIN
         DELETE FROM decoy_messages WHERE created_at < now() - interval '1 hour';
         DELETE FROM submissions WHERE at < now() - interval '90 days';
         DELETE FROM person_browsers WHERE seen_at < now() - interval '400 days';
+        DELETE FROM reply_drafts WHERE saved_at < now() - interval '90 days';
         DELETE FROM letter_viewers WHERE seen_at < now() - interval '1 hour';
     END IF;
 

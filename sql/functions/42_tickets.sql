@@ -35,7 +35,7 @@ BEGIN
     SELECT t.created_at INTO v_at FROM tickets AS t
      WHERE t.person_id = v_me AND t.created_at > now() - interval '1 day'
      ORDER BY t.created_at DESC
-    OFFSET setting_int('tickets_day', 10) - 1 LIMIT 1;
+    OFFSET setting_int('tickets_day') - 1 LIMIT 1;
 
     IF FOUND THEN
         PERFORM fail('CR429', 'too_often',
@@ -97,7 +97,7 @@ BEGIN
      WHERE m.ticket_id = v_ticket.id AND m.actor = 'person'
        AND m.at > now() - interval '1 day'
      ORDER BY m.at DESC
-    OFFSET setting_int('ticket_messages_day', 20) - 1 LIMIT 1;
+    OFFSET setting_int('ticket_messages_day') - 1 LIMIT 1;
 
     IF FOUND THEN
         PERFORM fail('CR429', 'too_often',

@@ -6,16 +6,32 @@
 -- Each takes the form's submission_key and says repeated when it was done
 -- already.
 
--- May this member of staff see this letter?  Experts see what was referred
--- to their unit and not recalled.
+-- For which units somebody works today: their own, and those of whom they
+-- stand in for.
+CREATE OR REPLACE VIEW staff_units AS
+SELECT s.id AS staff_id, s.unit_id
+  FROM staff AS s WHERE s.unit_id IS NOT NULL
+ UNION
+SELECT t.substitute_id, a.unit_id
+  FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
+ WHERE a.unit_id IS NOT NULL AND t.ended_at IS NULL
+   AND today() BETWEEN t.from_on AND t.to_on;
+
+-- Which letters an expert sees: those referred to their unit that it has or
+-- has answered.  What was returned or recalled is not for it any more.
+CREATE OR REPLACE VIEW expert_letters AS
+SELECT u.staff_id, r.letter_id, r.id AS referral_id
+  FROM staff_units AS u JOIN referrals AS r ON r.unit_id = u.unit_id
+ WHERE r.outcome IS NULL OR r.outcome = 'answered';
+
+-- May this member of staff see this letter?
 CREATE OR REPLACE FUNCTION staff_sees(p_staff staff, p_letter bigint)
 RETURNS boolean
 LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
     SELECT (p_staff).role <> 'expert'
-        OR EXISTS (SELECT FROM referrals AS r
-                    WHERE r.letter_id = p_letter
-                      AND r.unit_id = (p_staff).unit_id
-                      AND r.outcome IS DISTINCT FROM 'recalled')
+        OR EXISTS (SELECT FROM expert_letters AS e
+                    WHERE e.staff_id = (p_staff).id
+                      AND e.letter_id = p_letter)
 $$;
 
 -- For whom may p_me act as p_other today?  p_other when p_me is the
@@ -76,6 +92,40 @@ BEGIN
     IF for_id IS NULL THEN
         PERFORM fail('CR409', 'letter_taken');
     END IF;
+END
+$$;
+
+-- How an act on a letter that is with me begins: who I am, the form's key,
+-- the letter, locked and held.  repeated: this form did it already, and there
+-- is no letter.
+CREATE OR REPLACE FUNCTION letter_act(p_key text, p_action text,
+    p_code text, OUT me staff, OUT letter letters, OUT for_id bigint,
+    OUT repeated boolean)
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_held      record;
+BEGIN
+    me := me_staff('clerk,manager,admin');
+    repeated := submission_begin('staff', me.id, p_key, p_action)
+                IS NOT NULL;
+
+    IF NOT repeated THEN
+        v_held := staff_letter_held(me, p_code);
+        letter := v_held.letter;
+        for_id := v_held.for_id;
+    END IF;
+END
+$$;
+
+-- How every act on a letter ends: in the audit, and under the form's key.
+CREATE OR REPLACE FUNCTION letter_acted(p_key text, p_action text,
+    p_code text, p_audit text, p_details jsonb DEFAULT '{}',
+    p_for bigint DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM audit_staff(p_audit, 'letter', p_code, p_details, p_for);
+    PERFORM submission_end('staff', context_id('staff'), p_key, p_action,
+                           p_code);
 END
 $$;
 
@@ -319,11 +369,10 @@ BEGIN
 
     PERFORM letter_message(v_letter, v_event, 'letter_registered',
         jsonb_build_object('register_number', register_number));
-    PERFORM audit_staff('letter_registered', 'letter', p_code,
+    PERFORM letter_acted(p_submission_key, 'register', p_code,
+        'letter_registered',
         jsonb_build_object('book', v_book.code, 'year', register_year,
                            'number', register_number), v_held.for_id);
-    PERFORM submission_end('staff', v_me.id, p_submission_key, 'register',
-                           p_code);
     book := v_book.name;
     RETURN NEXT;
 END
@@ -340,23 +389,21 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_me        staff := me_staff('clerk,manager,admin');
-    v_held      record;
+    v_act       record;
     v_letter    letters;
     v_event     bigint;
     v_files     integer;
     v_empty     text;
 BEGIN
-    repeated := submission_begin('staff', v_me.id, p_submission_key, 'reply')
-                IS NOT NULL;
+    v_act := letter_act(p_submission_key, 'reply', p_code);
+    repeated := v_act.repeated;
 
     IF repeated THEN
         RETURN NEXT;
         RETURN;
     END IF;
 
-    v_held := staff_letter_held(v_me, p_code);
-    v_letter := v_held.letter;
+    v_letter := v_act.letter;
 
     IF btrim(coalesce(p_body, '')) = '' THEN
         PERFORM fail('CR422', 'body:body_required');
@@ -371,10 +418,11 @@ BEGIN
 
     v_event := event_add(v_letter.id,
                          CASE WHEN p_final THEN 'reply' ELSE 'interim' END,
-                         'staff', v_me.id, v_held.for_id, 'citizen', p_body);
+                         'staff', (v_act.me).id, v_act.for_id, 'citizen',
+                         p_body);
     UPDATE events AS e SET final = p_final WHERE e.id = v_event;
-    v_files := files_add(p_files, 'reply', 'citizen', NULL, v_me.id, NULL,
-                         v_letter.id, v_event);
+    v_files := files_add(p_files, 'reply', 'citizen', NULL, (v_act.me).id,
+                         NULL, v_letter.id, v_event);
 
     UPDATE letters AS l
        SET status = CASE WHEN p_final THEN 'answered'
@@ -399,12 +447,13 @@ BEGIN
     END IF;
 
     UPDATE canned SET uses = uses + 1 WHERE id = p_canned;
-    PERFORM letter_message(v_letter, v_event, 'letter_answered');
-    PERFORM audit_staff('letter_replied', 'letter', p_code,
+    DELETE FROM reply_drafts AS d
+     WHERE d.staff_id = (v_act.me).id AND d.letter_id = v_letter.id;
+    PERFORM letter_message(v_letter, v_event, CASE WHEN p_final
+        THEN 'letter_answered' ELSE 'letter_interim' END);
+    PERFORM letter_acted(p_submission_key, 'reply', p_code, 'letter_replied',
         jsonb_build_object('final', p_final, 'files', v_files),
-        v_held.for_id);
-    PERFORM submission_end('staff', v_me.id, p_submission_key, 'reply',
-                           p_code);
+        v_act.for_id);
     RETURN NEXT;
 END
 $$;
@@ -434,9 +483,8 @@ BEGIN
         PERFORM event_add(v_letter.id, 'note', 'staff', v_me.id, NULL,
                           'internal', p_body);
         UPDATE letters SET version = version + 1 WHERE id = v_letter.id;
-        PERFORM audit_staff('letter_noted', 'letter', p_code);
-        PERFORM submission_end('staff', v_me.id, p_submission_key, 'note',
-                               p_code);
+        PERFORM letter_acted(p_submission_key, 'note', p_code,
+                             'letter_noted');
     END IF;
 
     RETURN NEXT;
@@ -454,21 +502,19 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_me        staff := me_staff('clerk,manager,admin');
-    v_held      record;
+    v_act       record;
     v_letter    letters;
     v_event     bigint;
 BEGIN
-    repeated := submission_begin('staff', v_me.id, p_submission_key,
-                                 'ask-correction') IS NOT NULL;
+    v_act := letter_act(p_submission_key, 'ask-correction', p_code);
+    repeated := v_act.repeated;
 
     IF repeated THEN
         RETURN NEXT;
         RETURN;
     END IF;
 
-    v_held := staff_letter_held(v_me, p_code);
-    v_letter := v_held.letter;
+    v_letter := v_act.letter;
 
     IF btrim(coalesce(p_body, '')) = '' THEN
         PERFORM fail('CR422', 'body:body_required');
@@ -493,10 +539,10 @@ BEGIN
         PERFORM fail('CR409', 'letter_correction_open');
     END IF;
 
-    v_event := event_add(v_letter.id, 'correction_asked', 'staff', v_me.id,
-                         v_held.for_id, 'citizen', p_body);
+    v_event := event_add(v_letter.id, 'correction_asked', 'staff',
+                         (v_act.me).id, v_act.for_id, 'citizen', p_body);
     INSERT INTO corrections (letter_id, file_id, body, asked_by, event_id)
-    VALUES (v_letter.id, p_file, p_body, v_me.id, v_event);
+    VALUES (v_letter.id, p_file, p_body, (v_act.me).id, v_event);
 
     UPDATE letters AS l
        SET status_before = CASE WHEN l.status = 'correction'
@@ -511,36 +557,41 @@ BEGIN
      WHERE l.id = v_letter.id;
 
     PERFORM letter_message(v_letter, v_event, 'correction_asked');
-    PERFORM audit_staff('correction_asked', 'letter', p_code,
-        jsonb_build_object('file', p_file), v_held.for_id);
-    PERFORM submission_end('staff', v_me.id, p_submission_key,
-                           'ask-correction', p_code);
+    PERFORM letter_acted(p_submission_key, 'ask-correction', p_code,
+        'correction_asked', jsonb_build_object('file', p_file),
+        v_act.for_id);
     RETURN NEXT;
 END
 $$;
 
--- letter_close(submission_key, tracking_code) → repeated
--- CR409 referral_open, letter_correction_open.
-CREATE OR REPLACE FUNCTION letter_close(p_submission_key text, p_code text)
+-- letter_close(submission_key, tracking_code, reason) → repeated
+-- Without a final reply the sender is owed the reason: they read it, an SMS
+-- says so, and for them the letter is answered.  After one the reason is left
+-- out.  CR409 referral_open, letter_correction_open; CR422
+-- close_body:close_reason_required.
+DROP FUNCTION IF EXISTS letter_close(text, text);
+
+CREATE OR REPLACE FUNCTION letter_close(p_submission_key text, p_code text,
+    p_reason text)
 RETURNS TABLE (repeated boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_me        staff := me_staff('clerk,manager,admin');
-    v_held      record;
+    v_act       record;
     v_letter    letters;
+    v_event     bigint;
+    v_reason    text;
 BEGIN
-    repeated := submission_begin('staff', v_me.id, p_submission_key, 'close')
-                IS NOT NULL;
+    v_act := letter_act(p_submission_key, 'close', p_code);
+    repeated := v_act.repeated;
 
     IF repeated THEN
         RETURN NEXT;
         RETURN;
     END IF;
 
-    v_held := staff_letter_held(v_me, p_code);
-    v_letter := v_held.letter;
+    v_letter := v_act.letter;
 
     IF v_letter.open_referrals > 0 THEN
         PERFORM fail('CR409', 'referral_open');
@@ -550,21 +601,36 @@ BEGIN
         PERFORM fail('CR409', 'letter_correction_open');
     END IF;
 
-    UPDATE letters SET closed_at = now(), updated_at = now(),
-                       version = version + 1
-     WHERE id = v_letter.id;
-    PERFORM event_add(v_letter.id, 'closed', 'staff', v_me.id, v_held.for_id,
-                      'citizen');
-    PERFORM audit_staff('letter_closed', 'letter', p_code, '{}',
-                        v_held.for_id);
-    PERFORM submission_end('staff', v_me.id, p_submission_key, 'close',
-                           p_code);
+    IF v_letter.answered_at IS NULL THEN
+        v_reason := nullif(btrim(coalesce(p_reason, '')), '');
+
+        IF v_reason IS NULL THEN
+            PERFORM fail('CR422', 'close_body:close_reason_required');
+        END IF;
+    END IF;
+
+    v_event := event_add(v_letter.id, 'closed', 'staff', (v_act.me).id,
+                         v_act.for_id, 'citizen', v_reason);
+    UPDATE letters AS l
+       SET closed_at = now(), updated_at = now(), version = l.version + 1,
+           status = CASE WHEN v_reason IS NULL THEN l.status
+                         ELSE 'answered' END,
+           new_answers = l.new_answers + (v_reason IS NOT NULL)::integer
+     WHERE l.id = v_letter.id;
+
+    IF v_reason IS NOT NULL THEN
+        PERFORM letter_message(v_letter, v_event, 'letter_closed');
+    END IF;
+
+    PERFORM letter_acted(p_submission_key, 'close', p_code, 'letter_closed',
+        jsonb_build_object('answered', v_reason IS NULL), v_act.for_id);
     RETURN NEXT;
 END
 $$;
 
 -- letter_reopen(submission_key, tracking_code) → repeated
--- The letter is with whoever reopens it.  CR409 letter_not_closed.
+-- The letter is with whoever reopens it and needs an answer again; the sender
+-- is told.  CR409 letter_not_closed.
 CREATE OR REPLACE FUNCTION letter_reopen(p_submission_key text, p_code text)
 RETURNS TABLE (repeated boolean)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -573,30 +639,59 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('clerk,manager,admin');
     v_letter    letters;
+    v_event     bigint;
 BEGIN
     repeated := submission_begin('staff', v_me.id, p_submission_key, 'reopen')
                 IS NOT NULL;
 
-    IF repeated THEN
-        RETURN NEXT;
-        RETURN;
+    IF NOT repeated THEN
+        v_letter := staff_letter(v_me, p_code);
+
+        IF v_letter.closed_at IS NULL THEN
+            PERFORM fail('CR409', 'letter_not_closed');
+        END IF;
+
+        PERFORM letter_wake(v_letter);
+        UPDATE letters SET owner_id = v_me.id WHERE id = v_letter.id;
+        v_event := event_add(v_letter.id, 'reopened', 'staff', v_me.id, NULL,
+                             'citizen');
+        PERFORM letter_message(v_letter, v_event, 'letter_reopened');
+        PERFORM letter_acted(p_submission_key, 'reopen', p_code,
+                             'letter_reopened');
     END IF;
 
-    v_letter := staff_letter(v_me, p_code);
-
-    IF v_letter.closed_at IS NULL THEN
-        PERFORM fail('CR409', 'letter_not_closed');
-    END IF;
-
-    UPDATE letters SET closed_at = NULL, owner_id = v_me.id,
-                       updated_at = now(), version = version + 1
-     WHERE id = v_letter.id;
-    PERFORM event_add(v_letter.id, 'reopened', 'staff', v_me.id, NULL,
-                      'citizen');
-    PERFORM audit_staff('letter_reopened', 'letter', p_code);
-    PERFORM submission_end('staff', v_me.id, p_submission_key, 'reopen',
-                           p_code);
     RETURN NEXT;
+END
+$$;
+
+-- reply_draft_save(tracking_code, body) → saved_at, NULL: nothing is kept
+-- What I have written of a reply and not sent; an empty one is thrown away.
+-- CR404 not_found.
+CREATE OR REPLACE FUNCTION reply_draft_save(p_code text, p_body text)
+RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_me        staff := me_staff('clerk,manager,admin');
+    v_letter    bigint;
+BEGIN
+    SELECT id INTO v_letter FROM letters WHERE tracking_code = p_code;
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'not_found');
+    END IF;
+
+    IF btrim(coalesce(p_body, '')) = '' THEN
+        DELETE FROM reply_drafts
+         WHERE staff_id = v_me.id AND letter_id = v_letter;
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO reply_drafts AS d (staff_id, letter_id, body)
+    VALUES (v_me.id, v_letter, left(p_body, 8000))
+    ON CONFLICT (staff_id, letter_id)
+        DO UPDATE SET body = EXCLUDED.body, saved_at = now();
+    RETURN now();
 END
 $$;
 

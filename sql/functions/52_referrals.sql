@@ -13,8 +13,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_me        staff := me_staff('clerk,manager,admin');
-    v_held      record;
+    v_act       record;
     v_letter    letters;
     v_unit      units;
     v_event     bigint;
@@ -22,16 +21,15 @@ DECLARE
     v_count     integer := 0;
     v_name      text;
 BEGIN
-    repeated := submission_begin('staff', v_me.id, p_submission_key, 'refer')
-                IS NOT NULL;
+    v_act := letter_act(p_submission_key, 'refer', p_code);
+    repeated := v_act.repeated;
 
     IF repeated THEN
         RETURN NEXT;
         RETURN;
     END IF;
 
-    v_held := staff_letter_held(v_me, p_code);
-    v_letter := v_held.letter;
+    v_letter := v_act.letter;
 
     IF p_due < today() THEN
         PERFORM fail('CR422', 'due:due_past');
@@ -56,13 +54,14 @@ BEGIN
 
         INSERT INTO referrals AS r (letter_id, unit_id, created_by,
                                     created_for, instruction, due_on)
-        VALUES (v_letter.id, v_unit.id, v_me.id, v_held.for_id,
+        VALUES (v_letter.id, v_unit.id, (v_act.me).id, v_act.for_id,
                 coalesce(p_instruction, ''),
                 coalesce(p_due, add_working_days(today(), v_unit.due_days)))
         RETURNING r.id INTO v_referral;
 
-        v_event := event_add(v_letter.id, 'referred', 'staff', v_me.id,
-                             v_held.for_id, 'internal', p_instruction);
+        v_event := event_add(v_letter.id, 'referred', 'staff',
+                             (v_act.me).id, v_act.for_id, 'internal',
+                             p_instruction);
         UPDATE events AS e SET unit_id = v_unit.id, referral_id = v_referral
          WHERE e.id = v_event;
         v_count := v_count + 1;
@@ -74,8 +73,8 @@ BEGIN
 
     -- What the citizen sees of it: under review, not by whom.
     IF v_letter.status IN ('registered', 'secretariat') THEN
-        PERFORM event_add(v_letter.id, 'review', 'staff', v_me.id,
-                          v_held.for_id, 'citizen');
+        PERFORM event_add(v_letter.id, 'review', 'staff', (v_act.me).id,
+                          v_act.for_id, 'citizen');
     END IF;
 
     UPDATE letters AS l
@@ -89,10 +88,9 @@ BEGIN
            updated_at = now(), version = l.version + 1
      WHERE l.id = v_letter.id;
 
-    PERFORM audit_staff('letter_referred', 'letter', p_code,
-        jsonb_build_object('units', p_units, 'due', p_due), v_held.for_id);
-    PERFORM submission_end('staff', v_me.id, p_submission_key, 'refer',
-                           p_code);
+    PERFORM letter_acted(p_submission_key, 'refer', p_code,
+        'letter_referred', jsonb_build_object('units', p_units, 'due', p_due),
+        v_act.for_id);
     RETURN NEXT;
 END
 $$;
@@ -157,8 +155,9 @@ BEGIN
       FROM referrals AS r JOIN letters AS l ON l.id = r.letter_id
      WHERE r.id = p_referral
        AND (v_me.role <> 'expert'
-            OR r.unit_id = v_me.unit_id
-               AND r.outcome IS DISTINCT FROM 'recalled');
+            OR EXISTS (SELECT FROM expert_letters AS e
+                        WHERE e.staff_id = v_me.id
+                          AND e.referral_id = r.id));
 
     IF NOT FOUND THEN
         PERFORM fail('CR404', 'not_found');

@@ -116,7 +116,7 @@ BEGIN
 
     v_again := p_outcome = 'wait'
                OR p_outcome = 'retry'
-                  AND v_message.faults + 1 < setting_int('message_tries', 10);
+                  AND v_message.faults + 1 < setting_int('message_tries');
     v_state := CASE WHEN p_outcome = 'sent' THEN 'sent'
                     WHEN p_outcome = 'unknown' THEN 'unknown'
                     WHEN v_again THEN 'queued'
@@ -243,8 +243,8 @@ DECLARE
     v_message   messages;
     v_again     boolean;
     v_max       integer := CASE p_outcome
-        WHEN 'unsent' THEN setting_int('message_tries', 10)
-        ELSE setting_int('message_blind_tries', 3) END;
+        WHEN 'unsent' THEN setting_int('message_tries')
+        ELSE setting_int('message_blind_tries') END;
 BEGIN
     SELECT m.* INTO v_message FROM messages AS m
      WHERE m.id = p_id FOR UPDATE;

@@ -55,6 +55,104 @@ BEGIN
 END
 $$;
 
+-- audit_broken(seq, hash, most links): the first broken one behind the link
+-- of that number and hash (0 and zero bytes: from the beginning); no row: none.
+CREATE OR REPLACE FUNCTION audit_broken(p_seq bigint, p_hash bytea,
+    p_count bigint)
+RETURNS TABLE (seq bigint, audit_id bigint, reason text)
+LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+    SELECT t.seq, t.audit_id,
+           CASE WHEN t.seq <> p_seq + t.n THEN 'link_missing'
+                WHEN t.id IS NULL THEN 'line_missing'
+                ELSE 'line_changed' END
+      FROM (SELECT c.seq, c.audit_id, c.hash, a.id, audit_line(a) AS line,
+                   row_number() OVER w AS n,
+                   coalesce(lag(c.hash) OVER w, p_hash) AS previous
+              FROM (SELECT * FROM audit_chain AS l WHERE l.seq > p_seq
+                     ORDER BY l.seq LIMIT p_count) AS c
+              LEFT JOIN audit AS a ON a.id = c.audit_id
+            WINDOW w AS (ORDER BY c.seq)) AS t
+     WHERE t.seq <> p_seq + t.n OR t.id IS NULL
+        OR t.hash <> sha256(t.previous || t.line)
+     ORDER BY t.seq LIMIT 1
+$$;
+
+-- audit_check(most links at once) → broken_seq, NULL: nothing is known to be
+-- wrong.  The next piece of the proof that the page of the audit shows; see
+-- audit_checks.  What was found broken stays so until a whole round finds
+-- nothing.
+CREATE OR REPLACE FUNCTION audit_check(p_count integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_was       audit_checks;
+    v_broken    record;
+    v_seq       bigint;
+    v_hash      bytea;
+    v_zero      bytea := decode(repeat('00', 32), 'hex');
+BEGIN
+    SELECT * INTO v_was FROM audit_checks FOR UPDATE SKIP LOCKED;
+
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT b.* INTO v_broken
+      FROM audit_broken(v_was.seq, v_was.hash, p_count) AS b;
+
+    IF NOT FOUND AND v_was.seq > 0 THEN
+        SELECT v_was.seq AS seq, c.audit_id,
+               CASE WHEN c.seq IS NULL THEN 'head_missing'
+                    ELSE 'head_differs' END AS reason
+          INTO v_broken
+          FROM (VALUES (v_was.seq)) AS w (seq)
+          LEFT JOIN audit_chain AS c ON c.seq = w.seq
+         WHERE c.hash IS DISTINCT FROM v_was.hash;
+    END IF;
+
+    IF FOUND THEN
+        -- Behind a wrong link nothing can be proven: from the beginning
+        -- again.  An end that is gone is remembered for good: what is left,
+        -- or was made anew, may be a whole chain.
+        UPDATE audit_checks
+           SET seq = CASE WHEN v_broken.reason LIKE 'head%' THEN seq
+                          ELSE 0 END,
+               hash = CASE WHEN v_broken.reason LIKE 'head%' THEN hash
+                           ELSE v_zero END,
+               began_at = now(), broken_at = coalesce(broken_at, now()),
+               broken_seq = v_broken.seq,
+               broken_audit_id = v_broken.audit_id,
+               reason = v_broken.reason;
+        RETURN v_broken.seq;
+    END IF;
+
+    SELECT l.seq, l.hash INTO v_seq, v_hash
+      FROM (SELECT c.seq, c.hash FROM audit_chain AS c
+             WHERE c.seq > v_was.seq ORDER BY c.seq LIMIT p_count) AS l
+     ORDER BY l.seq DESC LIMIT 1;
+
+    IF v_seq IS NOT NULL THEN
+        UPDATE audit_checks SET seq = v_seq, hash = v_hash;
+    END IF;
+
+    IF v_seq - v_was.seq >= p_count THEN
+        RETURN v_was.broken_seq;
+    END IF;
+
+    -- The end of the chain, and of the round if there is one.
+
+    IF v_was.whole_at IS NULL OR v_was.whole_at < v_was.began_at THEN
+        UPDATE audit_checks
+           SET whole_at = clock_timestamp(), broken_at = NULL,
+               broken_seq = NULL, broken_audit_id = NULL, reason = NULL;
+    ELSIF v_was.began_at < now() - interval '1 day' THEN
+        UPDATE audit_checks SET seq = 0, hash = v_zero, began_at = now();
+    END IF;
+
+    RETURN NULL;
+END
+$$;
+
 -- audit_verify(seq of a published head or NULL, its hash or NULL)
 -- → ok, lines, seq, head, broken_seq, broken_audit_id, reason
 -- reason: line_changed, line_missing, link_missing (a gap in the chain),
@@ -73,20 +171,9 @@ BEGIN
     SELECT c.hash INTO head FROM audit_chain AS c WHERE c.seq = audit_verify.seq;
     ok := true;
 
-    SELECT t.seq, t.audit_id,
-           CASE WHEN t.seq <> t.n THEN 'link_missing'
-                WHEN t.id IS NULL THEN 'line_missing'
-                ELSE 'line_changed' END
+    SELECT b.seq, b.audit_id, b.reason
       INTO broken_seq, broken_audit_id, reason
-      FROM (SELECT c.seq, c.audit_id, c.hash, a.id, audit_line(a) AS line,
-                   row_number() OVER w AS n,
-                   coalesce(lag(c.hash) OVER w,
-                            decode(repeat('00', 32), 'hex')) AS previous
-              FROM audit_chain AS c LEFT JOIN audit AS a ON a.id = c.audit_id
-            WINDOW w AS (ORDER BY c.seq)) AS t
-     WHERE t.seq <> t.n OR t.id IS NULL
-        OR t.hash <> sha256(t.previous || t.line)
-     ORDER BY t.seq LIMIT 1;
+      FROM audit_broken(0, decode(repeat('00', 32), 'hex'), NULL) AS b;
 
     IF FOUND THEN
         ok := false;

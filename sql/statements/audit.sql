@@ -4,6 +4,10 @@
 -- name: audit_seal
 SELECT sealed, seq, encode(head, 'hex') AS head FROM audit_seal($1::int);
 
+--   $1 most links at once → broken_seq, NULL: nothing is known to be wrong
+-- name: audit_check
+SELECT audit_check($1::int) AS broken_seq;
+
 --   $1 seq of a published head or NULL, $2 its hash (hex) or NULL
 -- name: audit_verify
 SELECT ok, lines, seq, encode(head, 'hex') AS head, broken_seq,

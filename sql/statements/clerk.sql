@@ -135,6 +135,7 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
        u.name AS unit_name, o.name AS owner_name, l.open_referrals,
        l.open_corrections, l.undelivered AS sms_failed,
        p.level AS person_level, p.mobile AS person_mobile,
+       d.body AS draft_body, d.saved_at AS draft_saved_at,
        w.is_mine, w.is_deputy, w.works AND l.closed_at IS NULL
            AND NOT w.is_mine AND (l.owner_id IS NULL OR w.is_deputy
                OR s.role <> 'clerk' OR o.status <> 'active') AS can_take,
@@ -145,6 +146,7 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
        w.works AND w.held AND l.status <> 'answered' AS can_ask_correction,
        w.works AND w.held AND l.open_referrals = 0
            AND l.open_corrections = 0 AS can_close,
+       l.answered_at IS NULL AS close_needs_reason,
        w.works AND l.closed_at IS NOT NULL AS can_reopen,
        w.works AND l.person_kind = 'legal' AND NOT l.position_proven
            AS can_prove_position
@@ -154,6 +156,7 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
   LEFT JOIN units AS u ON u.id = l.unit_id
   LEFT JOIN staff AS o ON o.id = l.owner_id
   LEFT JOIN books AS b ON b.id = l.book_id
+  LEFT JOIN reply_drafts AS d ON d.letter_id = l.id AND d.staff_id = s.id
  CROSS JOIN LATERAL (
        SELECT d.is_mine, d.is_deputy, s.role <> 'expert' AS works,
               l.closed_at IS NULL AND (l.owner_id IS NULL OR d.is_mine
@@ -167,9 +170,8 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
                           AS is_deputy) AS d) AS w
  WHERE l.tracking_code = $2::text
    AND (s.role <> 'expert' OR EXISTS (
-        SELECT FROM referrals AS r
-         WHERE r.letter_id = l.id AND r.unit_id = s.unit_id
-           AND r.outcome IS DISTINCT FROM 'recalled'));
+        SELECT FROM expert_letters AS e
+         WHERE e.staff_id = s.id AND e.letter_id = l.id));
 
 -- The statements below come behind clerk_letter_open (or its sister for a
 -- referral) in the same pipeline: it has raised when the letter may not be
@@ -208,7 +210,8 @@ SELECT e.id AS event_id, e.kind, e.at, e.actor <> 'person' AS from_body,
   FROM letters AS l
   JOIN staff AS me ON me.id = $2::bigint
   JOIN events AS e ON e.letter_id = l.id
-   AND (me.role <> 'expert' OR e.unit_id IS NULL OR e.unit_id = me.unit_id)
+   AND (me.role <> 'expert' OR e.unit_id IS NULL OR e.unit_id IN (
+        SELECT w.unit_id FROM staff_units AS w WHERE w.staff_id = me.id))
   LEFT JOIN books AS b ON b.id = l.book_id
   LEFT JOIN staff AS s ON s.id = e.staff_id
   LEFT JOIN staff AS f ON f.id = e.for_id
@@ -241,11 +244,9 @@ SELECT r.id AS referral_id, u.name AS unit_name, r.instruction,
        v.name AS seen_by_name, r.closed_at AS answered_at,
        c.name AS answered_by_name, k.name AS referred_by_name,
        r.outcome IS NULL AND r.due_on < today() AS is_overdue, r.answer,
-       r.outcome IS NULL AND (s.unit_id = r.unit_id OR EXISTS (
-            SELECT FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
-             WHERE t.substitute_id = s.id AND a.unit_id = r.unit_id
-               AND t.ended_at IS NULL
-               AND today() BETWEEN t.from_on AND t.to_on)) AS can_answer,
+       r.outcome IS NULL AND r.unit_id IN (
+            SELECT w.unit_id FROM staff_units AS w WHERE w.staff_id = s.id)
+           AS can_answer,
        r.outcome IS NULL AND s.role <> 'expert'
            AND (s.role <> 'clerk' OR l.owner_id = s.id OR EXISTS (
                 SELECT FROM substitutes AS t
@@ -261,7 +262,8 @@ SELECT r.id AS referral_id, u.name AS unit_name, r.instruction,
   LEFT JOIN staff AS v ON v.id = r.seen_by
   LEFT JOIN staff AS c ON c.id = r.closed_by
  WHERE l.tracking_code = $1::text
-   AND (s.role <> 'expert' OR r.unit_id = s.unit_id)
+   AND (s.role <> 'expert' OR r.unit_id IN (
+        SELECT w.unit_id FROM staff_units AS w WHERE w.staff_id = s.id))
  ORDER BY r.id;
 
 -- name: clerk_letter_corrections
@@ -290,9 +292,8 @@ SELECT l.version > $3::int AS changed, l.version
   FROM letters AS l JOIN staff AS s ON s.id = $1::bigint
  WHERE l.tracking_code = $2::text
    AND (s.role <> 'expert' OR EXISTS (
-        SELECT FROM referrals AS r
-         WHERE r.letter_id = l.id AND r.unit_id = s.unit_id
-           AND r.outcome IS DISTINCT FROM 'recalled'));
+        SELECT FROM expert_letters AS e
+         WHERE e.staff_id = s.id AND e.letter_id = l.id));
 
 -- The person's other letters.  $1 tracking code, $2 staff
 -- name: clerk_letter_person
@@ -305,9 +306,12 @@ SELECT o.tracking_code, o.subject, o.status, o.created_at,
  ORDER BY o.created_at DESC, o.id DESC LIMIT 10;
 
 -- name: clerk_books
-SELECT b.id AS book_id, b.code AS book_code, b.name, j.year
+SELECT b.id AS book_id, b.code AS book_code, b.name, j.year,
+       coalesce(c.last, 0) + 1 AS next_number
   FROM books AS b
  CROSS JOIN (SELECT year FROM jalali_days WHERE day = today()) AS j
+  LEFT JOIN register_counters AS c
+    ON c.book_id = b.id AND c.jalali_year = j.year
  WHERE b.active ORDER BY b.id;
 
 -- name: clerk_units
@@ -369,11 +373,17 @@ SELECT repeated FROM letter_note($1::text, $2::text, $3::text);
 SELECT repeated
   FROM letter_ask_correction($1::text, $2::text, $3::text, $4::uuid);
 
+--   $3 why, for the sender; empty when a final reply was given
 -- name: letter_close
-SELECT repeated FROM letter_close($1::text, $2::text);
+SELECT repeated FROM letter_close($1::text, $2::text, $3::text);
 
 -- name: letter_reopen
 SELECT repeated FROM letter_reopen($1::text, $2::text);
+
+-- What is written of a reply, before it is sent.  $1 tracking code, $2 body
+-- → saved_at
+-- name: reply_draft_save
+SELECT reply_draft_save($1::text, $2::text) AS saved_at;
 
 -- Referrals --------------------------------------------------------------------
 
@@ -404,15 +414,13 @@ SELECT r.id AS referral_id, l.tracking_code, l.subject, u.name AS unit_name,
   JOIN units AS u ON u.id = r.unit_id
   JOIN staff AS k ON k.id = r.created_by
   JOIN staff AS s ON s.id = $2::bigint
- CROSS JOIN LATERAL (SELECT r.outcome IS NULL AND (s.unit_id = r.unit_id
-       OR EXISTS (
-            SELECT FROM substitutes AS t JOIN staff AS a ON a.id = t.absent_id
-             WHERE t.substitute_id = s.id AND a.unit_id = r.unit_id
-               AND t.ended_at IS NULL
-               AND today() BETWEEN t.from_on AND t.to_on)) AS mine) AS w
+ CROSS JOIN LATERAL (SELECT r.outcome IS NULL AND r.unit_id IN (
+       SELECT u.unit_id FROM staff_units AS u WHERE u.staff_id = s.id)
+       AS mine) AS w
  WHERE r.id = $1::bigint
-   AND (s.role <> 'expert' OR s.unit_id = r.unit_id
-        AND r.outcome IS DISTINCT FROM 'recalled');
+   AND (s.role <> 'expert' OR EXISTS (
+        SELECT FROM expert_letters AS e
+         WHERE e.staff_id = s.id AND e.referral_id = r.id));
 
 -- The letter's files, as clerk_letter_files.  $1 referral id
 -- name: clerk_referral_files

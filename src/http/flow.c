@@ -457,12 +457,7 @@ corr_flow_allow(corr_page_t *p)
                : corr_reply_redirect(p, "/login");
     }
 
-    if (who & CORR_STAFF) {
-        return p->session.who == CORR_A_STAFF
-               ? NGX_OK : corr_session_missing(p);
-    }
-
-    if (who & CORR_PERSON) {
+    if (who & (CORR_STAFF|CORR_PERSON)) {
         if (p->session.who == CORR_NOBODY
             && (who & CORR_LEAVES)
             && !p->json
@@ -471,7 +466,8 @@ corr_flow_allow(corr_page_t *p)
             return NGX_OK;
         }
 
-        return p->session.who == CORR_A_PERSON
+        return p->session.who == (who & CORR_STAFF ? CORR_A_STAFF
+                                                   : CORR_A_PERSON)
                ? NGX_OK : corr_session_missing(p);
     }
 

@@ -63,10 +63,11 @@ typedef ngx_int_t (*corr_step_pt)(corr_page_t *p);
 #define CORR_LEVEL2         0x0100      /* a person of this level at least */
 #define CORR_LEVEL3         0x0200
 #define CORR_FILES          0x1000      /* the form may bring files */
-#define CORR_LEAVES         0x4000      /* of a person; takes the form of
-                                           one whose session just ended as
-                                           well, to leave it for later: its
-                                           first step looks at who it is */
+#define CORR_LEAVES         0x4000      /* of a person or staff; takes the
+                                           form of one whose session just
+                                           ended as well, to leave it for
+                                           later: its first step looks at
+                                           who it is */
 #define CORR_HALF           0x2000      /* a clerk between password and
                                            TOTP code; nobody else */
 #define CORR_VEILED         0x8000      /* who has its address has what is

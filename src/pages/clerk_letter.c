@@ -7,7 +7,7 @@
  * form that was refused.
  */
 
-#include "clerk_actions.h"
+#include "clerk_drafts.h"
 
 #include "../lib/digits.h"
 #include "../lib/ids.h"
@@ -38,6 +38,26 @@ enum {
 };
 
 
+typedef struct {
+    corr_redis_op_t         *left;         /* see clerk_drafts.h */
+} corr_clerk_letter_t;
+
+
+/* What goes out behind which form. */
+
+static const struct {
+    const char              *name;         /* sms.NAME of the page */
+    ngx_uint_t               template;
+} corr_clerk_letter_messages[] = {
+    { "registered", CORR_SMS_LETTER_REGISTERED },
+    { "answered", CORR_SMS_LETTER_ANSWERED },
+    { "interim", CORR_SMS_LETTER_INTERIM },
+    { "correction", CORR_SMS_CORRECTION_ASKED },
+    { "closed", CORR_SMS_LETTER_CLOSED },
+    { NULL, 0 }
+};
+
+
 static ngx_int_t corr_clerk_letter_find(corr_page_t *p);
 static ngx_int_t corr_clerk_letter_show(corr_page_t *p);
 static void corr_clerk_letter_books(corr_page_t *p, corr_rows_t *books);
@@ -45,7 +65,7 @@ static void corr_clerk_letter_units(corr_page_t *p, corr_rows_t *units);
 static ngx_uint_t corr_clerk_letter_unit_typed(corr_page_t *p, int64_t id);
 static ngx_uint_t corr_clerk_letter_inserts(corr_page_t *p);
 static void corr_clerk_letter_insert(corr_page_t *p, corr_rows_t *filled);
-static void corr_clerk_letter_sms(corr_page_t *p);
+static void corr_clerk_letter_sms(corr_page_t *p, corr_rows_t *books);
 static ngx_int_t corr_letter_changed_find(corr_page_t *p);
 static ngx_int_t corr_letter_changed_tell(corr_page_t *p);
 static ngx_int_t corr_letter_act(corr_page_t *p);
@@ -81,7 +101,11 @@ static const corr_rule_t  corr_letter_plain_rules[] = {
 };
 
 static const corr_rule_t  corr_letter_close_rules[] = {
-    CORR_KEY_RULE, CORR_VERSION_RULE, CORR_NO_RULE
+    CORR_KEY_RULE,
+    CORR_VERSION_RULE,
+    { "close_body", CORR_RULE_TEXT, CORR_OPTIONAL, 0, 2000,
+      CORR_MSG_CLOSE_REASON_REQUIRED, CORR_MSG_BODY_WRONG, NULL },
+    CORR_NO_RULE
 };
 
 static const corr_rule_t  corr_letter_register_rules[] = {
@@ -145,6 +169,8 @@ static const corr_action_t  corr_letter_actions[] = {
       corr_letter_register },
     { "reply", "reply", "replied", corr_letter_reply_rules,
       corr_letter_reply },
+    { "draft", "reply", "draft_saved", corr_reply_draft_rules,
+      corr_reply_draft_save },
     { "refer", "refer", "referred", corr_letter_refer_rules,
       corr_letter_refer },
     { "note", "note", "noted", corr_letter_note_rules, corr_letter_note },
@@ -186,10 +212,18 @@ const corr_step_pt  corr_clerk_letter_changed_steps[] = {
 static ngx_int_t
 corr_clerk_letter_find(corr_page_t *p)
 {
-    corr_pg_param_t  code, me;
+    corr_pg_param_t         code, me;
+    corr_clerk_letter_t    *ctx;
+
+    ctx = corr_page_data(p, sizeof(corr_clerk_letter_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
 
     code = corr_pg_text(p->params[0]);
     me = corr_pg_int(p->session.id);
+
+    ctx->left = corr_reply_left_find(p);
 
     corr_db_begin(p, CORR_WRITE);
 
@@ -217,13 +251,21 @@ corr_clerk_letter_find(corr_page_t *p)
 static ngx_int_t
 corr_clerk_letter_show(corr_page_t *p)
 {
-    corr_rows_t  *letter, *events;
-    corr_view_t  *view = p->view;
+    ngx_int_t             rc;
+    corr_rows_t          *letter, *events;
+    corr_view_t          *view = p->view;
+    corr_clerk_letter_t  *ctx = p->data;
 
     letter = corr_db_rows(p, LETTER_SHOW);
 
     if (letter->nrows == 0) {
         return NGX_HTTP_NOT_FOUND;
+    }
+
+    rc = corr_reply_left_take(p, ctx->left);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     corr_view_row(corr_view_object(view, "letter"), letter, 0);
@@ -248,7 +290,7 @@ corr_clerk_letter_show(corr_page_t *p)
     corr_clerk_letter_units(p, corr_db_rows(p, LETTER_UNITS));
     corr_view_rows(view, "canned", corr_db_rows(p, LETTER_CANNED));
 
-    corr_clerk_letter_sms(p);
+    corr_clerk_letter_sms(p, corr_db_rows(p, LETTER_BOOKS));
 
     corr_action_view(p, corr_letter_actions);
 
@@ -368,14 +410,18 @@ corr_clerk_letter_insert(corr_page_t *p, corr_rows_t *filled)
 }
 
 
-/* The SMS of a reply as it will go out, and what it costs. */
+/*
+ * The messages as they will go out, and what they cost.  The number is the
+ * next one, which a colleague may take; another of its length costs the same.
+ */
 
 static void
-corr_clerk_letter_sms(corr_page_t *p)
+corr_clerk_letter_sms(corr_page_t *p, corr_rows_t *books)
 {
     corr_str_t    text;
     corr_sms_t    sms;
-    corr_view_t  *values;
+    ngx_uint_t    i;
+    corr_view_t  *values, *all, *one;
 
     values = corr_view_create(&p->alloc);
     if (values == NULL) {
@@ -384,13 +430,21 @@ corr_clerk_letter_sms(corr_page_t *p)
 
     corr_view_text(values, "tracking_code", p->params[0]);
     corr_view_text(values, "host", corr_from_ngx(p->settings->host));
+    corr_view_int(values, "register_number",
+                  books->nrows ? corr_rows_int(books, 0, "next_number") : 1);
 
-    text = corr_texts_render_sms(p->settings->texts,
-                                 CORR_SMS_LETTER_ANSWERED, values, p->pool);
+    all = corr_view_object(p->view, "sms");
 
-    if (text.len && corr_sms_count(text, &sms) == CORR_OK) {
-        corr_view_text(p->view, "sms_preview", text);
-        corr_view_int(p->view, "sms_parts", sms.parts);
+    for (i = 0; corr_clerk_letter_messages[i].name; i++) {
+        text = corr_texts_render_sms(p->settings->texts,
+                                     corr_clerk_letter_messages[i].template,
+                                     values, p->pool);
+
+        if (text.len && corr_sms_count(text, &sms) == CORR_OK) {
+            one = corr_view_object(all, corr_clerk_letter_messages[i].name);
+            corr_view_text(one, "text", text);
+            corr_view_int(one, "parts", sms.parts);
+        }
     }
 }
 
@@ -424,7 +478,7 @@ corr_letter_changed_tell(corr_page_t *p)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    return corr_reply_bytes(p, "application/json",
+    return corr_reply_bytes(p, "application/json; charset=utf-8",
                             corr_rows_int(rows, 0, "changed")
                             ? CORR_STR("{\"changed\":true}")
                             : CORR_STR("{\"changed\":false}"));
@@ -434,6 +488,10 @@ corr_letter_changed_tell(corr_page_t *p)
 static ngx_int_t
 corr_letter_act(corr_page_t *p)
 {
+    if (p->session.who != CORR_A_STAFF) {
+        return corr_reply_leave(p);
+    }
+
     if (corr_form_raw(p, "insert").len == 0) {
         return corr_action_do(p, corr_letter_actions);
     }
@@ -651,7 +709,12 @@ corr_letter_ask(corr_page_t *p)
 static ngx_int_t
 corr_letter_close(corr_page_t *p)
 {
-    return corr_letter_simply(p, CORR_SQL_LETTER_CLOSE);
+    corr_letter_begin(p);
+    corr_db_add(p, CORR_SQL_LETTER_CLOSE, corr_action_key(p),
+                corr_pg_text(p->params[0]),
+                corr_action_text(p, "close_body"));
+
+    return corr_db_send(p, NULL);
 }
 
 

@@ -78,6 +78,7 @@ const corr_step_pt  corr_clerk_logout_steps[] = {
 static ngx_int_t
 corr_clerk_login_show(corr_page_t *p)
 {
+    corr_next_show(p);
     corr_form_view(p, corr_clerk_login_rules);
 
     return corr_reply_page(p, CORR_TPL_CLERK_LOGIN);
@@ -206,13 +207,19 @@ corr_clerk_login_done(corr_page_t *p)
 static ngx_int_t
 corr_clerk_login_totp(corr_page_t *p)
 {
-    return corr_reply_redirect(p, "/login/totp");
+    corr_str_t  next;
+
+    next = corr_escape(&p->alloc, CORR_ESCAPE_URL, corr_next(p));
+
+    return corr_reply_redirect(p, "/login/totp%s%*s",
+                               next.len ? "?next=" : "", next.len, next.data);
 }
 
 
 static ngx_int_t
 corr_clerk_totp_show(corr_page_t *p)
 {
+    corr_next_show(p);
     corr_form_view(p, corr_clerk_totp_rules);
     corr_view_text(corr_view_object(corr_view_object(p->view, "form"),
                                     "code"),
@@ -300,7 +307,12 @@ corr_clerk_totp_done(corr_page_t *p)
 static ngx_int_t
 corr_clerk_inbox_go(corr_page_t *p)
 {
-    return corr_reply_redirect(p, "/");
+    corr_str_t  next;
+
+    next = corr_next(p);
+
+    return corr_reply_redirect(p, "%*s", next.len ? next.len : 1,
+                               next.len ? next.data : (u_char *) "/");
 }
 
 

@@ -120,19 +120,24 @@ corr_referral_act(corr_page_t *p)
 }
 
 
-/* Back to the letter; what was recalled is not for the unit any more. */
+/* Back to the letter; what was returned is not for the unit any more. */
 
 static ngx_int_t
 corr_referral_acted(corr_page_t *p)
 {
-    corr_str_t  code;
+    corr_str_t            code;
+    const corr_action_t  *action;
+
+    action = corr_action_find(p, corr_referral_actions);
+
+    if (action->send == corr_referral_return) {
+        return corr_reply_redirect(p, "/?flash=%s", action->flash);
+    }
 
     code = corr_rows_text(corr_db_rows(p, 0), 0, "tracking_code");
 
     return corr_reply_redirect(p, "/letters/%*s?flash=%s", code.len,
-                               code.data,
-                               corr_action_find(p, corr_referral_actions)
-                                   ->flash);
+                               code.data, action->flash);
 }
 
 

@@ -62,22 +62,8 @@ const corr_step_pt  corr_logout_steps[] = {
 static ngx_int_t
 corr_login_show(corr_page_t *p)
 {
-    corr_str_t  next;
+    corr_next_show(p);
 
-    next = corr_fields_get(p->route->method == CORR_POST ? &p->fields
-                                                         : &p->args,
-                           "next");
-
-    if (corr_path_local(next)) {
-        corr_view_text(p->view, "next", next);
-    }
-
-    if (corr_query(p, "ended").len && !p->again) {
-        corr_view_text(p->view, "flash",
-                       corr_texts_message(p->settings->texts,
-                                          CORR_MSG_SESSION_ENDED, NULL,
-                                          p->pool));
-    }
 
     corr_form_view(p, corr_login_rules);
 
@@ -218,9 +204,9 @@ corr_login_desk(corr_page_t *p)
 {
     corr_str_t  next;
 
-    next = corr_form_raw(p, "next");
+    next = corr_next(p);
 
-    if (!corr_path_local(next)) {
+    if (next.len == 0) {
         return corr_reply_redirect(p, "/desk");
     }
 

@@ -168,6 +168,8 @@ extern const corr_step_pt  corr_calendar_set_steps[];
 extern const corr_step_pt  corr_statistics_steps[];
 
 /* clerk_audit.c */
+extern const corr_step_pt  corr_settings_steps[];
+extern const corr_step_pt  corr_settings_save_steps[];
 extern const corr_step_pt  corr_audit_steps[];
 
 

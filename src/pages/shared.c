@@ -1,7 +1,9 @@
 #include "shared.h"
 
 #include "../http/throttle.h"
+#include "../lib/escape.h"
 #include "../lib/encode.h"
+#include "../lib/escape.h"
 #include "../lib/ids.h"
 #include "../lib/jalali.h"
 
@@ -529,4 +531,37 @@ corr_carry_clear(corr_page_t *p)
     corr_str_t  none = corr_null_str;
 
     (void) corr_reply_cookie(p, CORR_CARRY_COOKIE, none, 0);
+}
+
+
+corr_str_t
+corr_next(corr_page_t *p)
+{
+    corr_str_t  next, none = corr_null_str;
+
+    next = corr_fields_get(p->route->method == CORR_POST ? &p->fields
+                                                         : &p->args,
+                           "next");
+
+    return corr_path_local(next) ? next : none;
+}
+
+
+void
+corr_next_show(corr_page_t *p)
+{
+    corr_str_t  next;
+
+    next = corr_next(p);
+
+    if (next.len) {
+        corr_view_text(p->view, "next", next);
+    }
+
+    if (corr_query(p, "ended").len && !p->again) {
+        corr_view_text(p->view, "flash",
+                       corr_texts_message(p->settings->texts,
+                                          CORR_MSG_SESSION_ENDED, NULL,
+                                          p->pool));
+    }
 }

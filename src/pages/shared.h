@@ -121,6 +121,16 @@ ngx_uint_t corr_totp_typed(corr_page_t *p, corr_rows_t *rows, int64_t *step);
 
 
 /*
+ * Where a log-in leads: `next` of its address or form, when it is a path of
+ * this location; empty: nowhere in particular.
+ */
+corr_str_t corr_next(corr_page_t *p);
+
+/* On the page of a log-in: next, and whether a session has ended. */
+void corr_next_show(corr_page_t *p);
+
+
+/*
  * A text that one page of somebody who is not logged in hands to the next:
  * encrypted in a cookie, bound to the browser, good for ten minutes.
  */

@@ -9,6 +9,7 @@
 
 
 #define CORR_SEAL_LINES          500     /* at once */
+#define CORR_SEAL_CHECKED        1000    /* links proven anew each time */
 #define CORR_SEAL_NOTICE         60      /* seconds between two in the log */
 #define CORR_SEAL_HEAD           160     /* bytes of the file */
 #define CORR_SEAL_TIMEOUT        30000
@@ -23,6 +24,7 @@ struct corr_sealer_s {
     corr_pg_op_t            *seal;
     corr_task_t             *write;
     time_t                   noticed;
+    int64_t                  broken;       /* link, as last known */
     unsigned                 more:1;
 };
 
@@ -41,6 +43,7 @@ typedef struct {
 static void corr_sealer_run(corr_job_t *job);
 static void corr_sealer_resume(corr_job_t *job);
 static void corr_sealer_sealed(corr_sealer_t *sealer);
+static void corr_sealer_checked(corr_sealer_t *sealer, corr_rows_t *rows);
 static void corr_sealer_publish(corr_sealer_t *sealer, int64_t seq,
     corr_str_t head);
 static int corr_sealer_write(void *data);
@@ -94,6 +97,9 @@ corr_sealer_run(corr_job_t *job)
 
     (void) corr_pg_add(sealer->seal, CORR_SQL_AUDIT_SEAL, 1,
                        (corr_pg_param_t[]) { corr_pg_int(CORR_SEAL_LINES) });
+    (void) corr_pg_add(sealer->seal, CORR_SQL_AUDIT_CHECK, 1,
+                       (corr_pg_param_t[]) {
+                           corr_pg_int(CORR_SEAL_CHECKED) });
     corr_pg_send(sealer->seal, 0);
 }
 
@@ -139,6 +145,10 @@ corr_sealer_sealed(corr_sealer_t *sealer)
 
     sealed = rows ? corr_rows_int(rows, 0, "sealed") : 0;
 
+    if (rows) {
+        corr_sealer_checked(sealer, corr_pg_rows(sealer->seal, 1));
+    }
+
     if (sealed > 0) {
         sealer->more = (sealed == CORR_SEAL_LINES);
         corr_sealer_publish(sealer, corr_rows_int(rows, 0, "seq"),
@@ -147,6 +157,28 @@ corr_sealer_sealed(corr_sealer_t *sealer)
 
     corr_op_free(&sealer->seal->op);
     sealer->seal = NULL;
+}
+
+
+/* The page of the audit shows it; not everybody looks there. */
+
+static void
+corr_sealer_checked(corr_sealer_t *sealer, corr_rows_t *rows)
+{
+    int64_t  broken;
+
+    if (rows == NULL) {
+        return;
+    }
+
+    broken = corr_rows_int(rows, 0, "broken_seq");
+
+    if (broken && broken != sealer->broken) {
+        ngx_log_error(NGX_LOG_CRIT, sealer->log, 0,
+                      "the audit's chain is broken at link %L", broken);
+    }
+
+    sealer->broken = broken;
 }
 
 

@@ -126,6 +126,71 @@ is $owner->selectrow_array('SELECT count(*) FROM audit AS a
 is $owner->selectrow_array('SELECT max(seq) = count(*) FROM audit_chain'), 1,
    'without gaps';
 
+# The sealer's own proof, piece by piece ------------------------------------------------
+
+
+sub check { $pg->call($db, 'audit_check', $_[0])->[0]{broken_seq} }
+sub known { $pg->call($db, 'audit_head')->[0] }
+
+
+my ($links) = $owner->selectrow_array('SELECT count(*) FROM audit_chain');
+ok !known()->{ok}, 'nothing is known yet';
+check(100) for 1 .. int($links / 100);
+ok !known()->{ok}, 'nor while it has not come to the end';
+check(100) for 1 .. 2;
+ok known()->{ok} && known()->{checked_at}, 'in pieces it is proven';
+is $owner->selectrow_array('SELECT seq FROM audit_checks'), $links,
+   'up to the last link';
+
+
+# Does something behind the triggers' back, lets the proof run through twice
+# (it begins anew every day), and takes it back.
+sub found {
+    my ($sql) = @_;
+
+    $super->begin_work;
+    $super->do('ALTER TABLE audit DISABLE TRIGGER USER');
+    $super->do('ALTER TABLE audit_chain DISABLE TRIGGER USER');
+    $super->do($sql);
+    $super->do(q{UPDATE audit_checks SET whole_at = '2020-01-02',
+                                         began_at = '2020-01-01'});
+    my @said = map { $pg->call($super, 'audit_check', 100)->[0]{broken_seq} }
+               1 .. 2 * int($links / 100) + 4;
+    my $known = $pg->call($super, 'audit_head')->[0];
+    $super->rollback;
+
+    return join ' ', (grep { defined } @said)[0] // '',
+        map { $known->{$_} // '' } qw(broken_reason ok);
+}
+
+
+is found('SELECT 1'), '  1', 'a whole one stays whole';
+is found('UPDATE audit SET actor_id = 77 WHERE id = (SELECT audit_id
+              FROM audit_chain WHERE seq = 5)'),
+   '5 line_changed 0', 'a changed line';
+is found('DELETE FROM audit WHERE id = (SELECT audit_id FROM audit_chain
+              WHERE seq = 150)'), '150 line_missing 0', 'a missing line';
+is found('DELETE FROM audit_chain WHERE seq = 5'), '6 link_missing 0',
+   'a missing link';
+is found("DELETE FROM audit_chain WHERE seq = $links"),
+   "$links head_missing 0", 'an end that was cut off';
+is found("UPDATE audit_chain SET hash = sha256('x') WHERE seq = $links"),
+   "$links head_differs 0", 'another end than the one that was seen';
+
+$super->begin_work;
+$super->do('ALTER TABLE audit DISABLE TRIGGER USER');
+$super->do(q{UPDATE audit SET details = '{"a":1}' WHERE id = 1});
+$super->do('UPDATE audit_checks SET seq = 0, hash = decode(repeat($$00$$, 32),
+            $$hex$$), began_at = now()');
+is $pg->call($super, 'audit_check', 100)->[0]{broken_seq}, 1, 'found';
+$super->do(q{UPDATE audit SET details = (SELECT details FROM audit
+             WHERE id = 1) - 'a' WHERE id = 1});
+is $pg->call($super, 'audit_check', 100)->[0]{broken_seq}, 1,
+   'it stays known until a whole round finds nothing';
+$pg->call($super, 'audit_check', 100) for 1 .. int($links / 100) + 1;
+ok $pg->call($super, 'audit_head')->[0]{ok}, 'then it is well again';
+$super->rollback;
+
 # Tampering, by someone with all rights --------------------------------------------------
 
 

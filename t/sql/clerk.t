@@ -87,7 +87,8 @@ $t = letter();
 $pg->staff($db, $c1, 'letter_take', Cluster::key(), $t);
 for my $act (['letter_reply', 'متن', 1, undef, '[]'], ['letter_register', 'main'],
              ['letter_refer', '["legal"]', '', undef, undef],
-             ['letter_ask_correction', 'متن', undef], ['letter_close'],
+             ['letter_ask_correction', 'متن', undef],
+             ['letter_close', 'متن'],
              ['letter_take'])
 {
     my ($name, @rest) = @$act;
@@ -137,7 +138,7 @@ is $pg->refused($db, sub {
                   undef, undef) }),
    'CR422 unit:unit_required', 'not to none';
 is $pg->refused($db, sub {
-       $pg->staff($db, $c1, 'letter_close', Cluster::key(), $t) }),
+       $pg->staff($db, $c1, 'letter_close', Cluster::key(), $t, 'x') }),
    'CR409 referral_open', 'does not close with an open referral';
 
 my $tab = $pg->call($db, 'clerk_inbox', $e1->{id}, 'unit', (undef) x 5, 10);
@@ -196,14 +197,90 @@ my ($internal) = $owner->selectrow_array(
 is @{$pg->call($db, 'files_show', $ali->{id}, $internal)}, 0,
    'even by its address';
 
-# Answer and close at the same time as a referral: one of them waits.
-$pg->staff($db, $c1, 'letter_close', Cluster::key(), $t);
+# A return takes it from the unit as well; referred once more it is back.
+$pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["finance"]', '',
+           undef, undef);
+my ($again) = map { $_->{referral_id} } grep { $_->{state} eq 'waiting' }
+    @{$pg->call($db, 'clerk_letter_referrals', $t, $c1->{id})};
+is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 1,
+   'referred again, seen again';
+$pg->staff($db, $e2, 'referral_return', Cluster::key(), $again, 'از ما نیست');
+for my $sees (['clerk_letter_show', $e2->{id}, $t],
+              ['clerk_letter_changed', $e2->{id}, $t, 0],
+              ['clerk_inbox', $e2->{id}, 'all', (undef) x 5, 100],
+              ['clerk_search', $e2->{id}, $t, undef, 10, (undef) x 4],
+              ['clerk_search', $e2->{id}, 'درخواست', undef, 10, (undef) x 4],
+              ['clerk_referral_show', $again, $e2->{id}],
+              ['clerk_files_show', $e2->{id}, $file])
+{
+    is @{$pg->call($db, @$sees)}, 0, "returned: no more for $sees->[0]";
+}
+is $pg->refused($db, sub { $pg->staff($db, $e2, 'clerk_letter_open', $t) }),
+   'CR404 not_found', 'returned: nor opened';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e2, 'clerk_referral_open', $again) }),
+   'CR404 not_found', 'nor its referral';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e2, 'letter_note', Cluster::key(), $t, 'x') }),
+   'CR404 not_found', 'nor a note';
+is @{$pg->call($db, 'clerk_letter_show', $e1->{id}, $t)}, 1,
+   'the unit that answered sees it still';
+
+# Who stands in for an expert of another unit works for that unit, and their
+# own; a day later for their own only.
+my ($d0) = $owner->selectrow_array('SELECT today()');
+$pg->staff($db, $manager, 'substitute_set', $e1->{id}, $e2->{id}, $d0, $d0);
+is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 1,
+   'a substitute sees what the absent expert saw';
+$pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["legal"]', '',
+           undef, undef);
+my ($for_legal) = map { $_->{referral_id} } grep { $_->{can_answer} }
+    @{$pg->call($db, 'clerk_letter_referrals', $t, $e2->{id})};
+is $pg->call($db, 'clerk_inbox', $e2->{id}, 'unit', (undef) x 5, 100)
+      ->[0]{tracking_code}, $t, 'finds it in the unit’s tab';
+$pg->staff($db, $e2, 'referral_answer', Cluster::key(), $for_legal, 'خیر',
+           '[]');
+is $owner->selectrow_array('SELECT closed_for FROM referrals WHERE id = ?',
+                           undef, $for_legal),
+   $e1->{id}, 'and answers in their name';
+$owner->do(q{UPDATE substitutes SET from_on = from_on - 2, to_on = to_on - 2});
+is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 0,
+   'when the days are over, no more';
+
+# A letter without a final reply is not closed without a word.
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'letter_close', Cluster::key(), $t, ' ') }),
+   'CR422 close_body:close_reason_required', 'closing needs a reason';
+is state_of('closed_at', $t), undef, 'and is not done';
+$pg->staff($db, $c1, 'letter_close', Cluster::key(), $t, 'تکراری است');
+is state_of('status', $t), 'answered', 'with one the sender has an answer';
+is state_of('new_answers', $t), 1, 'a new one';
+is state_of('answered_at', $t), undef, 'which no statistics call a reply';
+is $pg->call($db, 'letters_events', $ali->{id}, $t)->[-1]{body},
+   'تکراری است', 'they read why';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages AS m
+       JOIN letters AS l ON l.id = m.letter_id
+      WHERE l.tracking_code = ? AND m.template = 'letter_closed'}, undef, $t),
+   1, 'and are told';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_reply', Cluster::key(), $t, 'x', 1, undef,
                   '[]') }),
    'CR409 letter_closed', 'closed is closed';
 $pg->staff($db, $c2, 'letter_reopen', Cluster::key(), $t);
 is state_of('owner_id', $t), $c2->{id}, 'with whoever reopened it';
+is state_of('status', $t), 'registered', 'the sender sees it go on';
+is state_of('due_on > today() AND closed_at IS NULL', $t), 1,
+   'with a deadline';
+$pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'تمام', 1, undef,
+           '[]');
+$pg->staff($db, $c2, 'letter_close', Cluster::key(), $t, '');
+is $owner->selectrow_array(q{SELECT string_agg(m.template, ' ' ORDER BY m.id)
+       FROM messages AS m JOIN letters AS l ON l.id = m.letter_id
+      WHERE l.tracking_code = ? AND m.template <> 'letter_sent'}, undef, $t),
+   'letter_closed letter_reopened letter_answered',
+   'closing after a reply needs no reason and tells nothing more';
+
+# Answer and close at the same time as a referral: one of them waits.
 
 for my $round (1 .. 5) {
     $t = letter();
@@ -212,13 +289,42 @@ for my $round (1 .. 5) {
         my ($dbh, $i) = @_;
         $pg->{statements} = undef;
         $pg->refused($dbh, sub { $i
-            ? $pg->staff($dbh, $c1, 'letter_close', "close-$round-race", $t)
+            ? $pg->staff($dbh, $c1, 'letter_close', "close-$round-race", $t,
+                         'تمام')
             : $pg->staff($dbh, $c1, 'letter_refer', "refer-$round-race", $t,
                          '["legal"]', '', undef, undef) });
     });
     my $both = state_of('closed_at IS NOT NULL AND open_referrals > 0', $t);
     ok !$both, "refer and close at once, $round: @race";
 }
+
+# What is written and not sent -----------------------------------------------------------
+
+$t = letter();
+
+
+sub draft { $pg->call($db, 'clerk_letter_show', $_[0]{id}, $t)->[0]{draft_body} }
+
+
+ok $pg->staff($db, $c1, 'reply_draft_save', $t, 'با سلا')->[0]{saved_at},
+   'a draft is kept';
+$pg->staff($db, $c1, 'reply_draft_save', $t, 'با سلام');
+$pg->staff($db, $c2, 'reply_draft_save', $t, 'نوشتهٔ دیگری');
+is draft($c1), 'با سلام', 'the last one';
+is draft($c2), 'نوشتهٔ دیگری', 'each clerk has their own';
+is state_of('owner_id', $t), undef, 'the letter is nobody’s still';
+is $pg->staff($db, $c2, 'reply_draft_save', $t, '  ')->[0]{saved_at}, undef,
+   'an empty one';
+is draft($c2), undef, 'is none';
+is $pg->refused($db, sub {
+       $pg->staff($db, $e1, 'reply_draft_save', $t, 'x') }),
+   'CR403 role_refused', 'experts reply to nobody';
+is $pg->refused($db, sub {
+       $pg->staff($db, $c1, 'reply_draft_save', '99', 'x') }),
+   'CR404 not_found', 'no such letter';
+$pg->staff($db, $c1, 'letter_reply', Cluster::key(), $t, 'با سلام و احترام',
+           0, undef, '[]');
+is draft($c1), undef, 'what was sent is no draft any more';
 
 # Substitutes ---------------------------------------------------------------------------
 

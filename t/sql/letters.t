@@ -173,7 +173,7 @@ is $pg->call($db, 'letters_show', $ali->{id}, $t)->[0]{status}, 'correction',
 is $pg->call($db, 'letters_correction', $ali->{id}, $t)->[0]{file_name},
    'p.jpg', 'and which file';
 is $pg->refused($db, sub {
-       $pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t) }),
+       $pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t, 'x') }),
    'CR409 letter_correction_open', 'it does not close';
 
 # Four working days later.
@@ -214,7 +214,7 @@ is $pg->refused($db, sub {
    'CR409 followup_refused', 'no follow-up before the answer';
 $pg->staff($db, $clerk, 'letter_reply', Cluster::key(), $t, 'پاسخ', 1, undef,
            '[]');
-$pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t);
+$pg->staff($db, $clerk, 'letter_close', Cluster::key(), $t, 'x');
 my $key = Cluster::key();
 $pg->person($db, $ali, 'letter_followup', $key, $t, 'پیرو',
             Cluster::file_list('n'));

@@ -74,10 +74,10 @@ my %open = map { $_ => 1 } qw(
     company_claim company_result
     invitation_show invitation_password invitation_totp invitation_done
     messages_claim message_result messages_sweep messages_to_check
-    message_checked gateway_budget_add audit_seal audit_verify);
+    message_checked gateway_budget_add audit_seal audit_check audit_verify);
 is join(' ', grep { !$open{$_} } split / /, list(q{SELECT proname FROM pg_proc
    WHERE pronamespace = 'correspondence'::regnamespace AND prosecdef
-     AND prosrc !~ 'me_person\(|me_staff\(|context_id\(|referral_reply\(|audit_person\(|audit_staff\('
+     AND prosrc !~ 'me_person\(|me_staff\(|context_id\(|referral_reply\(|letter_act\(|audit_person\(|audit_staff\('
    ORDER BY 1})), '', 'every other one needs a guard before it';
 
 # Statements --------------------------------------------------------------------------

@@ -1,0 +1,170 @@
+#include "left.h"
+
+#include "../services/secrets.h"
+
+
+static corr_str_t corr_left_seal(corr_page_t *p,
+    const corr_str_t parts[CORR_LEFT_PARTS]);
+static corr_str_t corr_left_name(corr_page_t *p, const char *what);
+
+
+ngx_int_t
+corr_left_keep(corr_page_t *p, const char *what,
+    const corr_str_t parts[CORR_LEFT_PARTS], corr_step_pt then)
+{
+    corr_str_t  argv[5];
+
+    argv[0] = CORR_STR("SET");
+    argv[1] = corr_left_name(p, what);
+    argv[2] = corr_left_seal(p, parts);
+    argv[3] = CORR_STR("EX");
+    argv[4] = CORR_STR("3600");
+
+    if (argv[1].data == NULL || argv[2].data == NULL
+        || corr_redis_command(p->worker->redis, &p->owner, 5, argv) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, then);
+}
+
+
+static corr_str_t
+corr_left_seal(corr_page_t *p, const corr_str_t parts[CORR_LEFT_PARTS])
+{
+    u_char      *plain, *last, *sealed;
+    size_t       len;
+    corr_str_t   none = corr_null_str;
+    ngx_uint_t   i;
+
+    len = CORR_LEFT_PARTS - 1;
+
+    for (i = 0; i < CORR_LEFT_PARTS; i++) {
+
+        if (parts[i].data == NULL) {
+            return none;
+        }
+
+        len += parts[i].len;
+    }
+
+    plain = ngx_pnalloc(p->pool, len);
+    sealed = ngx_pnalloc(p->pool, len + CORR_SECRETS_OVERHEAD);
+
+    if (plain == NULL || sealed == NULL) {
+        return none;
+    }
+
+    last = plain;
+
+    for (i = 0; i < CORR_LEFT_PARTS; i++) {
+
+        if (i) {
+            *last++ = '\n';
+        }
+
+        last = ngx_cpymem(last, parts[i].data, parts[i].len);
+    }
+
+    len = corr_secrets_encrypt(p->settings->secrets, CORR_KEY_FLOW,
+                               p->browser,
+                               corr_make_str(plain, last - plain), sealed);
+
+    return corr_make_str(sealed, len);
+}
+
+
+corr_redis_op_t *
+corr_left_find(corr_page_t *p, const char *what)
+{
+    corr_str_t  argv[2];
+
+    argv[0] = CORR_STR("GET");
+    argv[1] = corr_left_name(p, what);
+
+    if (argv[1].data == NULL) {
+        return NULL;
+    }
+
+    return corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+}
+
+
+int
+corr_left_open(corr_page_t *p, corr_redis_op_t *found,
+    corr_str_t parts[CORR_LEFT_PARTS])
+{
+    u_char      *plain, *end, *last;
+    size_t       len;
+    corr_str_t   sealed;
+    ngx_uint_t   i;
+
+    if (found == NULL
+        || found->op.status != CORR_OP_OK
+        || found->reply.kind != CORR_REDIS_STRING)
+    {
+        return CORR_INVALID;
+    }
+
+    sealed = found->reply.text;
+    plain = ngx_pnalloc(p->pool, sealed.len + 1);
+
+    if (plain == NULL
+        || corr_secrets_decrypt(p->settings->secrets, CORR_KEY_FLOW,
+                                p->browser, sealed, plain, &len)
+           != CORR_OK)
+    {
+        return CORR_INVALID;
+    }
+
+    last = plain + len;
+
+    for (i = 0; i < CORR_LEFT_PARTS; i++) {
+
+        end = (i == CORR_LEFT_PARTS - 1) ? last
+                                         : ngx_strlchr(plain, last, '\n');
+
+        if (end == NULL) {
+            return CORR_INVALID;
+        }
+
+        parts[i] = corr_make_str(plain, end - plain);
+        plain = end + 1;
+    }
+
+    return corr_form_key_ours(p, parts[0]) ? CORR_OK : CORR_INVALID;
+}
+
+
+void
+corr_left_forget(corr_page_t *p, const char *what)
+{
+    corr_str_t  argv[2];
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_left_name(p, what);
+
+    if (argv[1].data) {
+        (void) corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    }
+}
+
+
+static corr_str_t
+corr_left_name(corr_page_t *p, const char *what)
+{
+    u_char      *name, *last;
+    corr_str_t   none = corr_null_str;
+
+    name = ngx_pnalloc(p->pool, sizeof("left::") + ngx_strlen(what)
+                                + p->browser.len);
+    if (name == NULL) {
+        return none;
+    }
+
+    last = ngx_sprintf(name, "left:%s:%*s", what, p->browser.len,
+                       p->browser.data);
+
+    return corr_make_str(name, last - name);
+}
