@@ -16,10 +16,13 @@
 #include "services/texts.h"
 
 
+static ngx_int_t corr_load_required(ngx_conf_t *cf,
+    const corr_settings_t *s);
 static ngx_int_t corr_load_statements(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_host(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_secrets(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_services(ngx_conf_t *cf, corr_settings_t *s);
+static unsigned corr_load_types(ngx_conf_t *cf, corr_settings_t *s);
 static void corr_free_services(void *data);
 static ngx_int_t corr_load_common(ngx_conf_t *cf, corr_settings_t *s,
     corr_loc_conf_t *lcf);
@@ -35,25 +38,7 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
     corr_loc_conf_t          **lcf;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (s->pg.conninfo.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"correspondence\" needs "
-                           "\"correspondence_postgres\"");
-        return NGX_ERROR;
-    }
-
-    if (s->redis.addrs.nelts == 0 && s->redis.sentinels.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"correspondence\" needs "
-                           "\"correspondence_redis\"");
-        return NGX_ERROR;
-    }
-
-    if (s->html.len == 0 || s->store_path.len == 0 || s->key_file.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"correspondence\" needs \"correspondence_html\""
-                           ", \"correspondence_store\" and "
-                           "\"correspondence_key_file\"");
+    if (corr_load_required(cf, s) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -93,6 +78,35 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
         if (corr_load_common(cf, s, lcf[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_load_required(ngx_conf_t *cf, const corr_settings_t *s)
+{
+    if (s->pg.conninfo.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence\" needs "
+                           "\"correspondence_postgres\"");
+        return NGX_ERROR;
+    }
+
+    if (s->redis.addrs.nelts == 0 && s->redis.sentinels.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence\" needs "
+                           "\"correspondence_redis\"");
+        return NGX_ERROR;
+    }
+
+    if (s->html.len == 0 || s->store_path.len == 0 || s->key_file.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence\" needs \"correspondence_html\""
+                           ", \"correspondence_store\" and "
+                           "\"correspondence_key_file\"");
+        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -200,9 +214,7 @@ static ngx_int_t
 corr_load_services(ngx_conf_t *cf, corr_settings_t *s)
 {
     char                    error[CORR_SERVICE_ERROR];
-    unsigned                kinds, kind;
-    ngx_str_t              *type;
-    ngx_uint_t              i;
+    unsigned                kinds;
     ngx_pool_cleanup_t     *cln;
     corr_passwords_conf_t   pconf;
 
@@ -214,20 +226,10 @@ corr_load_services(ngx_conf_t *cf, corr_settings_t *s)
     cln->handler = corr_free_services;
     cln->data = s;
 
-    kinds = 0;
-    type = s->upload_types->elts;
+    kinds = corr_load_types(cf, s);
 
-    for (i = 0; i < s->upload_types->nelts; i++) {
-        kind = corr_filetype_by_name(corr_from_ngx(type[i]));
-
-        if (kind == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"correspondence_upload_types\": unknown "
-                               "type \"%V\"", &type[i]);
-            return NGX_ERROR;
-        }
-
-        kinds |= kind;
+    if (kinds == 0) {
+        return NGX_ERROR;
     }
 
     ngx_memzero(&pconf, sizeof(pconf));
@@ -270,6 +272,35 @@ corr_load_services(ngx_conf_t *cf, corr_settings_t *s)
     }
 
     return NGX_OK;
+}
+
+
+/* The kinds of files that may be sent; 0: one of them is unknown. */
+
+static unsigned
+corr_load_types(ngx_conf_t *cf, corr_settings_t *s)
+{
+    unsigned     kinds, kind;
+    ngx_str_t   *type;
+    ngx_uint_t   i;
+
+    kinds = 0;
+    type = s->upload_types->elts;
+
+    for (i = 0; i < s->upload_types->nelts; i++) {
+        kind = corr_filetype_by_name(corr_from_ngx(type[i]));
+
+        if (kind == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"correspondence_upload_types\": unknown "
+                               "type \"%V\"", &type[i]);
+            return 0;
+        }
+
+        kinds |= kind;
+    }
+
+    return kinds;
 }
 
 

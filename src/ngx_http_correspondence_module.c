@@ -38,6 +38,8 @@ static void *corr_create_loc_conf(ngx_conf_t *cf);
 static ngx_int_t corr_postconfiguration(ngx_conf_t *cf);
 static char *corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *corr_conf_prefix(ngx_http_core_loc_conf_t *clcf,
+    corr_loc_conf_t *lcf);
 static ngx_int_t corr_init_process(ngx_cycle_t *cycle);
 static void corr_exit_process(ngx_cycle_t *cycle);
 
@@ -362,10 +364,23 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     corr_loc_conf_t *lcf = conf;
 
+    char                      *rv;
     ngx_str_t                 *value;
+    ngx_uint_t                 i;
     corr_main_conf_t          *mcf;
     corr_loc_conf_t          **place;
     ngx_http_core_loc_conf_t  *clcf;
+
+    static const struct {
+        const char            *name;
+        ngx_uint_t             kind;
+        const corr_route_t    *routes;
+    } kinds[] = {
+        { "citizen", CORR_KIND_CITIZEN, corr_citizen_routes },
+        { "clerk", CORR_KIND_CLERK, corr_clerk_routes },
+        { "health", CORR_KIND_HEALTH, corr_health_routes },
+        { "metrics", CORR_KIND_METRICS, corr_metrics_routes }
+    };
 
     value = cf->args->elts;
 
@@ -377,48 +392,25 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (ngx_strcmp(value[1].data, "health") == 0) {
-        lcf->kind = CORR_KIND_HEALTH;
-        lcf->routes = corr_health_routes;
-
-    } else if (ngx_strcmp(value[1].data, "metrics") == 0) {
-        lcf->kind = CORR_KIND_METRICS;
-        lcf->routes = corr_metrics_routes;
-
-    } else if (ngx_strcmp(value[1].data, "citizen") == 0) {
-        lcf->kind = CORR_KIND_CITIZEN;
-        lcf->routes = corr_citizen_routes;
-
-    } else if (ngx_strcmp(value[1].data, "clerk") == 0) {
-        lcf->kind = CORR_KIND_CLERK;
-        lcf->routes = corr_clerk_routes;
-
-    } else {
-        return "is none of citizen, clerk, health, metrics";
+    for (i = 0; ngx_strcmp(value[1].data, kinds[i].name) != 0; i++) {
+        if (i == sizeof(kinds) / sizeof(kinds[0]) - 1) {
+            return "is none of citizen, clerk, health, metrics";
+        }
     }
+
+    lcf->kind = kinds[i].kind;
+    lcf->routes = kinds[i].routes;
 
     clcf->handler = corr_flow_handler;
 
     lcf->base = clcf->name;
 
     if (lcf->kind == CORR_KIND_CITIZEN || lcf->kind == CORR_KIND_CLERK) {
+        rv = corr_conf_prefix(clcf, lcf);
 
-        if (clcf->exact_match || clcf->named || clcf->noname
-            || clcf->name.len == 0
-            || clcf->name.data[clcf->name.len - 1] != '/')
-        {
-            return "stands in a location with a prefix that ends with /";
+        if (rv != NGX_CONF_OK) {
+            return rv;
         }
-
-        lcf->base.len--;
-
-        /* "/clerk" goes to "/clerk/", as it does for a proxied location */
-
-        clcf->auto_redirect = 1;
-
-        /* limits of our own, with pages that say so: http/body.c */
-
-        clcf->client_max_body_size = 0;
     }
 
     place = ngx_array_push(&mcf->locations);
@@ -427,6 +419,32 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     *place = lcf;
+
+    return NGX_CONF_OK;
+}
+
+
+/* All addresses of a citizen or clerk location are below its prefix. */
+
+static char *
+corr_conf_prefix(ngx_http_core_loc_conf_t *clcf, corr_loc_conf_t *lcf)
+{
+    if (clcf->exact_match || clcf->named || clcf->noname
+        || clcf->name.len == 0
+        || clcf->name.data[clcf->name.len - 1] != '/')
+    {
+        return "stands in a location with a prefix that ends with /";
+    }
+
+    lcf->base.len--;
+
+    /* "/clerk" goes to "/clerk/", as it does for a proxied location */
+
+    clcf->auto_redirect = 1;
+
+    /* limits of our own, with pages that say so: http/body.c */
+
+    clcf->client_max_body_size = 0;
 
     return NGX_CONF_OK;
 }
