@@ -20,6 +20,8 @@
 #include "services/jobs.h"
 #include "services/passwords.h"
 
+#include <malloc.h>
+
 
 #define CORR_CPU_NICE        19
 
@@ -41,6 +43,7 @@ static char *corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *corr_conf_prefix(ngx_http_core_loc_conf_t *clcf,
     corr_loc_conf_t *lcf);
 static ngx_int_t corr_init_process(ngx_cycle_t *cycle);
+static void corr_init_memory(void);
 static void corr_exit_process(ngx_cycle_t *cycle);
 
 
@@ -472,6 +475,8 @@ corr_init_process(ngx_cycle_t *cycle)
 
     s = &mcf->settings;
 
+    corr_init_memory();
+
     w = ngx_pcalloc(cycle->pool, sizeof(corr_worker_t));
     if (w == NULL) {
         return NGX_ERROR;
@@ -508,6 +513,22 @@ corr_init_process(ngx_cycle_t *cycle)
     corr_counters_start(w);
 
     return NGX_OK;
+}
+
+
+/*
+ * A thread that hashes has its 19 MiB mapped and filled by the kernel, at
+ * nice 19 and with the lock of the address space; whoever asks the kernel
+ * for memory meanwhile waits for it.  So the event loop asks seldom: blocks
+ * of files come from the heap, which grows by megabytes and is kept.
+ */
+
+static void
+corr_init_memory(void)
+{
+    (void) mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+    (void) mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
+    (void) mallopt(M_TOP_PAD, 1024 * 1024);
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "threads.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -18,6 +19,8 @@
 #define CORR_TASK_RUNNING    1
 #define CORR_TASK_DONE       2
 #define CORR_TASK_CANCELED   3
+
+#define CORR_TASK_SLICE      100000    /* nanoseconds, the least there is */
 
 
 typedef struct {
@@ -30,6 +33,20 @@ typedef struct {
     ngx_int_t                nice;
     ngx_uint_t               state;      /* atomic */
 } corr_work_t;
+
+
+/* The kernel's sched_attr: C libraries before 2.41 have none. */
+
+typedef struct {
+    uint32_t                 size;
+    uint32_t                 policy;
+    uint64_t                 flags;
+    int32_t                  nice;
+    uint32_t                 priority;
+    uint64_t                 runtime;
+    uint64_t                 deadline;
+    uint64_t                 period;
+} corr_sched_attr_t;
 
 
 struct corr_threads_s {
@@ -220,12 +237,20 @@ corr_task_run(void *data, ngx_log_t *log)
 }
 
 
-/* Of this thread alone: on Linux niceness belongs to threads. */
+/*
+ * Of this thread alone: on Linux niceness belongs to threads.  A nice one
+ * still keeps the processor to the end of its slice, some milliseconds, when
+ * the event loop wakes (EEVDF, RUN_TO_PARITY), so its slices are to be as
+ * short as may be.  Kernels before 6.12 take no wish for the length; those
+ * before 6.6 do not need it.
+ */
 
 static void
 corr_task_renice(ngx_int_t nice)
 {
     static __thread ngx_int_t  done;
+
+    corr_sched_attr_t  attr;
 
     if (done >= nice) {
         return;
@@ -233,7 +258,17 @@ corr_task_renice(ngx_int_t nice)
 
     done = nice;
 
-    (void) setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid), (int) nice);
+    ngx_memzero(&attr, sizeof(attr));
+
+    attr.size = sizeof(attr);
+    attr.policy = SCHED_OTHER;
+    attr.nice = (int32_t) nice;
+    attr.runtime = CORR_TASK_SLICE;
+
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) == -1) {
+        (void) setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid),
+                           (int) nice);
+    }
 }
 
 
