@@ -405,8 +405,11 @@ BEGIN
        FROM (SELECT DISTINCT f ->> 'sha256' AS sha
                FROM jsonb_array_elements(p_files) AS f ORDER BY 1) AS s;
 
+    -- A mark that old was left by a collector that died: what it was about to
+    -- unlink has been stored again since.
     IF EXISTS (SELECT FROM file_removals
-                WHERE sha256 IN (SELECT decode(f ->> 'sha256', 'hex')
+                WHERE at > now() - interval '10 minutes'
+                  AND sha256 IN (SELECT decode(f ->> 'sha256', 'hex')
                                    FROM jsonb_array_elements(p_files) AS f))
     THEN
         PERFORM fail('CR503', 'file_busy');

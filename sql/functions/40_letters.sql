@@ -574,8 +574,8 @@ SET search_path = correspondence, pg_temp AS $$
 $$;
 
 -- file_removal_begin(sha256) → true: unlink it after this is committed, then
--- call file_removal_end.  false: somebody refers to it again.  Holds the
--- content's lock against new rows of it.
+-- call file_removal_end.  false: somebody refers to it again, and no mark is
+-- left.  Holds the content's lock against new rows of it.
 CREATE OR REPLACE FUNCTION file_removal_begin(p_sha256 bytea)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -585,6 +585,7 @@ BEGIN
         'file:' || encode(p_sha256, 'hex'), 0));
 
     IF EXISTS (SELECT FROM files WHERE sha256 = p_sha256) THEN
+        DELETE FROM file_removals WHERE sha256 = p_sha256;
         RETURN false;
     END IF;
 

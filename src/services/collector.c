@@ -107,7 +107,7 @@ corr_collector_interval(corr_settings_t *settings)
     interval = (ngx_msec_t) settings->collect_grace * 1000
                / CORR_COLLECT_PORTIONS;
 
-    return ngx_max(ngx_min(interval, 600000), 1000);
+    return ngx_max(ngx_min(interval, 600000), 10);
 }
 
 
