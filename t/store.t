@@ -143,6 +143,39 @@ unlink path($store, $_) for $old, $new;
 is_deeply([ $end, $lines ], [ 0, [] ], 'put back: nothing to say');
 
 
+# Others: longer, in another's place, no file, and a row that says otherwise.
+
+my $elsewhere = path($store, $rows[2]{hash}) =~ s{/[^/]+$}{}r;
+
+$elsewhere =~ s{..$}{sprintf '%02x', (hex($&) + 1) % 256}e;
+$i->own_dir($elsewhere);
+
+@back = (
+    keep($rows[0], sub { put($_[0], $_[1] . "\0") }),
+    keep($rows[1], sub { unlink $_[0]; mkdir $_[0] }),
+    keep($rows[2], sub { rename $_[0], "$elsewhere/$rows[2]{hash}" }),
+);
+$p->sql(q{UPDATE files SET size = size + 1
+           WHERE sha256 = decode(?, 'hex')}, $rows[3]{hash});
+
+@planted = sort "damaged $rows[0]{hash} " . ($rows[0]{size} + 1),
+    "missing $rows[1]{hash} $rows[1]{size}",
+    "missing $rows[2]{hash} $rows[2]{size}",
+    "damaged $rows[3]{hash} $rows[3]{size}";
+
+($end, $lines) = fsck($store, 'correspondence');
+is_deeply([ $end, $lines ], [ 1, \@planted ],
+          'longer, no file, elsewhere, another length in its row');
+
+rmdir path($store, $rows[1]{hash});
+unlink "$elsewhere/$rows[2]{hash}";
+$_->() for @back;
+$p->sql(q{UPDATE files SET size = size - 1
+           WHERE sha256 = decode(?, 'hex')}, $rows[3]{hash});
+($end, $lines) = fsck($store, 'correspondence');
+is_deeply([ $end, $lines ], [ 0, [] ], 'put right: nothing to say');
+
+
 # What cannot be looked at is not called well.
 
 is((fsck("$store/none", 'correspondence'))[0], 2, 'no such directory');
