@@ -496,6 +496,18 @@ subtest 'mistakes in the configuration' => sub {
         like $said, qr/nginx\.conf:\d+/, "$what: where";
     }
 
+    # what an administrator reads; the files it names are not here
+
+    open my $f, '<:utf8', "$FindBin::RealBin/../../docs/gateways.md" or die;
+    my $docs = do { local $/; <$f> };
+    my @blocks = $docs =~ /^(    correspondence_gateway \w+ \w+ \{\n.*?^    \}\n)/msg;
+
+    is scalar(@blocks), 4, 'examples of docs/gateways.md';
+    my ($taken, $why) = probe(join('', @blocks)
+        =~ s{^ +(?:ca|certificate) .*\n}{}mgr
+        =~ s{\@/etc/nginx/correspondence/}{\@\@SECRETS\@/}gr)->check;
+    ok $taken, 'are taken' or diag $why;
+
     my ($ok, $said) = probe(join '', map { $d->conf($_) } qw(pgsb gsb zibal
         estelaam zohal jibit finnotech uid ilenc kavenegar
         kavenegar-template magfa smsir melipayamak ghasedak ippanel))->check;
