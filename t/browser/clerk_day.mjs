@@ -31,6 +31,8 @@ await run(async () => {
     await answer(expert, citizen);
     await close(expert, 'the expert');
 
+    await together(clerk, manager, citizen);
+    await kept(clerk, citizen);
     await reply(clerk, citizen);
     await end(clerk, citizen);
     await byKeyboard(clerk, citizen);
@@ -42,7 +44,8 @@ await run(async () => {
     await close(manager, 'the manager');
 
     const admin = await enter('admin');
-    await around(admin, ['units', 'books', 'calendar', 'audit']);
+    await around(admin, ['units', 'books', 'calendar', 'settings',
+                         'audit']);
     await invite(admin);
     await close(admin, 'the administrator');
     await close(citizen.page, 'the citizen');
@@ -195,6 +198,76 @@ async function answer(page, citizen) {
 }
 
 
+// Two have one letter open: the second is told of the first, the first of
+// what the second has added when they come back to the page.
+
+async function together(page, colleague, citizen) {
+    const letter = `${base}/clerk/letters/${citizen.codes[0]}`;
+
+    await page.goto(letter);
+
+    const notice = page.locator('[data-changed]');
+
+    ok(!await notice.isVisible(), 'nothing has arrived yet');
+    await colleague.goto(letter);
+    like(await colleague.locator('.flash').first().innerText(),
+         /نزد همکار دیگری هم باز است.*مریم دبیری/s,
+         'another clerk has it open');
+    await look(colleague, 'two-have-it-open');
+
+    await back(page);
+    ok(!await notice.isVisible(), 'coming back finds nothing new');
+
+    const form = await task(colleague, 'note');
+
+    await form.locator('#note_body').fill('لطفاً پیش از پاسخ هماهنگ کنید.');
+    await submit(colleague, 'form[action$="/note"] button');
+    await back(page);
+    await notice.waitFor({ state: 'visible' });
+    await look(page, 'something-arrived');
+    await page.locator('[data-changed] a').click();
+    await page.waitForLoadState('load');
+    like(await page.locator('main').innerText(), /پیش از پاسخ هماهنگ/,
+         'opened again it is there');
+    await colleague.goto(`${base}/clerk/`);
+}
+
+
+// Comes back to a page after a while.
+
+async function back(page) {
+    const asked = page.waitForResponse(/\/changed\?/);
+
+    await page.evaluate(() => {
+        const now = Date.now;
+
+        Date.now = () => now() + 16000;
+        dispatchEvent(new Event('focus'));
+    });
+    await (await asked).finished();
+}
+
+
+// What is written is kept without a button; who comes back goes on with it.
+
+async function kept(page, citizen) {
+    await task(page, 'reply');
+    await page.locator('#body').pressSequentially('با سلام، در دست');
+    await page.locator('[data-draft-news]', { hasText: 'ذخیره شد' })
+        .waitFor();
+    await look(page, 'draft-kept');
+    await page.goto(`${base}/clerk/`);
+    await page.goto(`${base}/clerk/letters/${citizen.codes[0]}`);
+    is(await page.locator('#body').inputValue(), 'با سلام، در دست',
+       'the draft is in the form again');
+    like(await page.locator('[data-draft-news]').innerText(),
+         /هنوز فرستاده نشده/, 'and says so');
+    await page.fill('#body', '');
+    await page.locator('[data-draft-news]', { hasText: 'ذخیره شد' })
+        .waitFor();
+}
+
+
 async function reply(page, citizen) {
     await page.goto(`${base}/clerk/letters/${citizen.codes[0]}`);
     like(await page.locator('main').innerText(), /از نظر فنی بلامانع است/,
@@ -255,7 +328,15 @@ async function byKeyboard(page) {
 
     await reach(page, '.stage');
     await page.keyboard.press('+');
+    await page.keyboard.press('+');
     await page.keyboard.press('ArrowDown');
+    ok(await page.locator('.stage').first().evaluate((s) => {
+        const scan = s.querySelector('img').getBoundingClientRect();
+        const stage = s.getBoundingClientRect();
+
+        return scan.width > stage.width && scan.top < stage.top;
+    }), 'keyboard: the scan is larger than its stage, and moved in it');
+    await look(page, 'viewer-larger');
 
     await reach(page, 'details:has(form[action$="/ask-correction"]) summary');
     await page.keyboard.press('Enter');
