@@ -7,6 +7,8 @@
 #define CORR_FIELDS_VALUE   (64 * 1024)
 #define CORR_FIELDS_TOTAL   (256 * 1024)
 
+#define CORR_FIELDS_SUBSTITUTE   0x1a
+
 
 void
 corr_fields_init(corr_fields_t *f, const corr_alloc_t *a,
@@ -117,10 +119,34 @@ corr_fields_value(corr_fields_t *f)
 
 
 static int
-corr_fields_text_valid(corr_str_t s)
+corr_fields_name_valid(corr_str_t s)
 {
     return (s.len == 0 || memchr(s.data, '\0', s.len) == NULL)
            && corr_utf8_valid(s);
+}
+
+
+/* In place; a byte that begins no character is one by itself. */
+
+static size_t
+corr_fields_substitute(unsigned char *p, const unsigned char *last)
+{
+    size_t                n;
+    uint32_t              c;
+    const unsigned char  *next;
+
+    for (n = 0; p < last; p = (unsigned char *) next) {
+
+        next = p;
+        c = corr_utf8_next(&next, last);
+
+        if (c == 0 || c == CORR_UTF8_BAD) {
+            *p = CORR_FIELDS_SUBSTITUTE;
+            n++;
+        }
+    }
+
+    return n;
 }
 
 
@@ -167,9 +193,12 @@ corr_fields_end(corr_fields_t *f)
     name = corr_make_str(f->scratch, f->name_len);
     value = corr_make_str(f->scratch + f->name_len, f->len - f->name_len);
 
-    if (!corr_fields_text_valid(name) || !corr_fields_text_valid(value)) {
+    if (!corr_fields_name_valid(name)) {
         return CORR_INVALID;
     }
+
+    f->substituted += corr_fields_substitute(value.data,
+                                             value.data + value.len);
 
     if (name.len == 0) {
         return CORR_OK;

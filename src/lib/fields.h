@@ -5,8 +5,11 @@
  *
  *   - a name that comes twice: corr_fields_get() gives the FIRST value (as
  *     URLSearchParams.get does), corr_fields_nth() gives all in order;
- *   - names and values are valid UTF-8 without NUL, or the whole request is
- *     CORR_INVALID;
+ *   - names are valid UTF-8 without NUL, or the whole is CORR_INVALID;
+ *   - in values a NUL, and each byte that is no UTF-8, becomes SUBSTITUTE
+ *     (U+001A).  So values are valid UTF-8 without NUL, and what was no
+ *     text is refused where any control character is: by the field's own
+ *     rule, in words, and not with the whole form;
  *   - a field with an empty name is not kept, but counts.
  *
  * Memory: copies of what was kept, and one scratch buffer of at most twice
@@ -38,6 +41,7 @@ typedef struct {
     corr_fields_limits_t     limits;
     corr_field_t            *field;         /* in order of arrival */
     unsigned                 nfields;
+    size_t                   substituted;   /* bytes that were no text */
 
     /* private */
     unsigned                 allocated;

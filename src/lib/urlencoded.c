@@ -167,5 +167,9 @@ corr_query_parse(corr_fields_t *fields, corr_str_t query)
 
     rc = corr_urlencoded_feed(&u, query);
 
-    return (rc == CORR_OK) ? corr_urlencoded_finish(&u) : rc;
+    if (rc == CORR_OK) {
+        rc = corr_urlencoded_finish(&u);
+    }
+
+    return (rc == CORR_OK && fields->substituted) ? CORR_INVALID : rc;
 }

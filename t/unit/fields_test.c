@@ -90,11 +90,15 @@ test_urlencoded(void)
         { "a=%4&b=1", "-3" },
         { "a=%zz", "-3" },
         { "a=%u0041", "-3" },
-        { "a=%00", "-3" },
-        { "a=%ff", "-3" },
-        { "a=%d8", "-3" },
+        { "a=%00b&c=1", "a=\x1a""b;c=1;" },
+        { "a=%ff%fe", "a=\x1a\x1a;" },
+        { "a=%d8", "a=\x1a;" },
+        { "a=%d8x%d8%b3", "a=\x1ax\u0633;" },
+        { "a=%ed%a0%80", "a=\x1a\x1a\x1a;" },
+        { "a=%c0%af", "a=\x1a\x1a;" },
+        { "a=\xff", "a=\x1a;" },
         { "%ff=1", "-3" },
-        { "a=\xff", "-3" }
+        { "a%00=1", "-3" }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -166,8 +170,12 @@ test_collection(void)
     is_int((long long) corr_fields_get(&f, "big").len, 65536, "is all there");
     is_int(corr_fields_add(&f, CORR_STR("big"), corr_make_str(big, 65537)),
            CORR_LIMIT, "a larger one is not");
-    is_int(corr_fields_add(&f, CORR_STR("a"), CORR_STR("x\0y")), CORR_INVALID,
-           "nor one with a NUL");
+    is_int(corr_fields_add(&f, CORR_STR("a"), CORR_STR("x\0y")), CORR_OK,
+           "a value with a NUL");
+    is_text(corr_fields_get(&f, "a"), "x\x1ay", "has a SUBSTITUTE instead");
+    is_int((long long) f.substituted, 1, "which is counted");
+    is_int(corr_fields_add(&f, CORR_STR("a\0"), CORR_STR("x")), CORR_INVALID,
+           "a name with a NUL is none");
     is_text(corr_fields_get(&f, "unit"), "1", "what was there remains");
 }
 
