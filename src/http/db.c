@@ -15,6 +15,8 @@
 #define CORR_DB_READS        3        /* attempts */
 #define CORR_DB_WRITES       5        /* long enough for a restart */
 #define CORR_DB_RETRY_WAIT   300      /* milliseconds, doubled each time */
+#define CORR_DB_CONFLICTS    3        /* attempts behind a roll-back */
+#define CORR_DB_CONFLICT_WAIT  20     /* milliseconds and some */
 
 
 typedef struct {
@@ -34,6 +36,7 @@ struct corr_db_s {
     corr_step_pt             then;
     corr_db_refused_pt       refused;
     ngx_uint_t               attempts;
+    ngx_uint_t               conflicts;
     ngx_event_t              retry;
     ngx_connection_t         retry_data;   /* debug logs read its fd */
     unsigned                 overflow:1;
@@ -48,6 +51,8 @@ static corr_str_t corr_db_roles(corr_page_t *p);
 static void corr_db_start(corr_page_t *p);
 static ngx_int_t corr_db_ended(corr_page_t *p);
 static ngx_int_t corr_db_unknown(corr_page_t *p);
+static ngx_uint_t corr_db_conflicted(corr_page_t *p);
+static ngx_int_t corr_db_later(corr_page_t *p, ngx_msec_t wait);
 static void corr_db_again(ngx_event_t *ev);
 static ngx_int_t corr_db_resend(corr_page_t *p);
 static ngx_int_t corr_db_check_guard(corr_page_t *p);
@@ -284,6 +289,12 @@ corr_db_ended(corr_page_t *p)
         break;
 
     case CORR_OP_FAILED:
+
+        if (corr_db_conflicted(p)) {
+            return corr_db_later(p, CORR_DB_CONFLICT_WAIT * db->conflicts
+                                    + ngx_random() % CORR_DB_CONFLICT_WAIT);
+        }
+
         return corr_db_failed(p);
 
     case CORR_OP_LOST:
@@ -344,23 +355,65 @@ corr_db_unknown(corr_page_t *p)
                   db->attempts);
 
     if (db->attempts < most) {
-
-        db->retry.handler = corr_db_again;
-        db->retry.data = &db->retry_data;
-        db->retry.log = p->log;
-        db->retry_data.fd = (ngx_socket_t) -1;
-        db->retry_data.data = p;
-
-        ngx_add_timer(&db->retry, CORR_DB_RETRY_WAIT << (db->attempts - 1));
-
-        p->waiting = 1;
-
-        return corr_flow_then(p, corr_db_resend);
+        return corr_db_later(p, CORR_DB_RETRY_WAIT << (db->attempts - 1));
     }
 
     return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                             CORR_MSG_UNAVAILABLE, 5,
                             "PostgreSQL's answer was lost");
+}
+
+
+/*
+ * Two transactions were in each other's way, and PostgreSQL rolled ours back
+ * (serialization_failure, deadlock_detected): it surely did nothing, so that
+ * even what may be sent only once is sent again.
+ */
+
+static ngx_uint_t
+corr_db_conflicted(corr_page_t *p)
+{
+    const char  *state;
+    corr_db_t   *db = p->db;
+
+    state = (char *) db->op->sqlstate;
+
+    if (ngx_strcmp(state, "40001") != 0 && ngx_strcmp(state, "40P01") != 0) {
+        return 0;
+    }
+
+    if (++db->conflicts == CORR_DB_CONFLICTS) {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                  "correspondence: PostgreSQL rolled back (%s), attempt %ui",
+                  state, db->attempts);
+
+    /* an attempt that never was: those whose fate is unknown are counted */
+
+    db->attempts--;
+
+    return 1;
+}
+
+
+static ngx_int_t
+corr_db_later(corr_page_t *p, ngx_msec_t wait)
+{
+    corr_db_t  *db = p->db;
+
+    db->retry.handler = corr_db_again;
+    db->retry.data = &db->retry_data;
+    db->retry.log = p->log;
+    db->retry_data.fd = (ngx_socket_t) -1;
+    db->retry_data.data = p;
+
+    ngx_add_timer(&db->retry, wait);
+
+    p->waiting = 1;
+
+    return corr_flow_then(p, corr_db_resend);
 }
 
 

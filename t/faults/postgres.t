@@ -213,6 +213,60 @@ is($b->get($page)->status, 503, 'gives 503');
 $proxy->mode('pass');
 well('a late database');
 
+# Transactions that were rolled back for being in each other's way did
+# nothing: they are sent again, once and once more.  The sequence keeps its
+# count through roll-backs.
+
+my $other = $p->browser;
+
+$other->signup;
+$p->db->do($_) for 'SET client_min_messages TO warning',
+    'CREATE SEQUENCE public.conflicts', q{
+    GRANT USAGE ON SEQUENCE public.conflicts TO PUBLIC}, q{
+    CREATE FUNCTION public.conflict() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF nextval('public.conflicts') <= 0 THEN
+            RAISE EXCEPTION 'in the way' USING ERRCODE = TG_ARGV[0];
+        END IF;
+        RETURN NEW;
+    END $$};
+$p->db->do('ALTER SEQUENCE public.conflicts MINVALUE -9');
+
+for my $state (qw(40001 40P01)) {
+    $p->db->do('DROP TRIGGER IF EXISTS conflict ON correspondence.persons');
+    $p->db->do('CREATE TRIGGER conflict BEFORE UPDATE ON'
+               . ' correspondence.persons FOR EACH ROW'
+               . " EXECUTE FUNCTION public.conflict('$state')");
+
+    for my $times (1, 2) {
+        $p->db->do('SELECT setval(?, ?, false)', undef, 'public.conflicts',
+                   1 - $times);
+        $other->get('/desk/profile');
+        $other->submit({ address => "$state $times" }, 'main form');
+        is($other->status, 303, "$state, $times times: saved");
+        is($p->value('SELECT address FROM persons WHERE national_code = ?',
+                     $other->{person}{national_code}), "$state $times",
+           'as it was written');
+
+        # one that is otherwise never sent again
+        $p->db->do('SELECT setval(?, ?, false)', undef, 'public.conflicts',
+                   1 - $times);
+        is($other->post('/desk/sessions', { all => 1 })->path,
+           '/desk/sessions?flash=sessions_ended',
+           "$state, $times times: what may be sent once only, too");
+    }
+
+    $p->db->do(q{SELECT setval('public.conflicts', -2, false)});
+    $other->get('/desk/profile');
+    $other->submit({ address => 'never' }, 'main form');
+    is($other->status, 503, "$state, three times: 503");
+    is($p->value('SELECT count(*) FROM persons WHERE address = ?', 'never'), 0,
+       'and nothing is saved');
+}
+
+$p->db->do('DROP TRIGGER conflict ON correspondence.persons');
+
+
 # worker_shutdown_timeout closes our sockets, too
 
 $p->configure(replace => [ @short, [ qr/worker_shutdown_timeout .*;/,
