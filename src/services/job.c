@@ -77,6 +77,32 @@ corr_job_now(corr_job_t *job)
 }
 
 
+void
+corr_job_wake_in(corr_job_t *job, ngx_msec_t msec)
+{
+    if (job->busy) {
+        job->again = 1;
+        return;
+    }
+
+    if (job->event.posted
+        || (job->event.timer_set
+            && (ngx_msec_int_t) (job->event.timer.key - ngx_current_msec)
+               <= (ngx_msec_int_t) msec))
+    {
+        return;
+    }
+
+    /* ngx_add_timer() would take a small difference for none */
+
+    if (job->event.timer_set) {
+        ngx_del_timer(&job->event);
+    }
+
+    ngx_add_timer(&job->event, msec);
+}
+
+
 static void
 corr_job_due(ngx_event_t *ev)
 {

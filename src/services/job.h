@@ -44,6 +44,9 @@ void corr_job_init(corr_job_t *job, ngx_msec_t interval, corr_job_pt run,
 /* Runs soon: now, or some milliseconds behind the last run. */
 void corr_job_wake(corr_job_t *job);
 
+/* Runs within so many milliseconds, unless it would anyway. */
+void corr_job_wake_in(corr_job_t *job, ngx_msec_t msec);
+
 /*
  * The run is over and its operations are freed; the next one follows after
  * the interval, or at once when `more` is to be done.

@@ -28,6 +28,11 @@
 #define CORR_RELAY_GIVE_UP       6
 #define CORR_RELAY_NO_STATUS     1
 
+/* when a code goes out, milliseconds behind its request */
+
+#define CORR_RELAY_CODE_LEAST    100
+#define CORR_RELAY_CODE_MORE     300
+
 #define CORR_CODE_MASK           "******"
 
 
@@ -205,6 +210,24 @@ corr_relay_wake(corr_relay_t *relay)
     }
 
     corr_job_wake(&relay->claim);
+}
+
+
+/*
+ * Not at once: a code that is sent makes work that one for nobody does not,
+ * and the request that follows at once would be slower for it.  By chance,
+ * so that no later request is the one to look at.
+ */
+
+void
+corr_relay_wake_code(corr_relay_t *relay)
+{
+    if (relay == NULL || ngx_exiting || ngx_terminate) {
+        return;
+    }
+
+    corr_job_wake_in(&relay->claim, CORR_RELAY_CODE_LEAST
+                     + (ngx_msec_t) ngx_random() % CORR_RELAY_CODE_MORE);
 }
 
 

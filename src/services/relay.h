@@ -33,6 +33,9 @@ void corr_relay_destroy(corr_relay_t *relay);
  */
 void corr_relay_wake(corr_relay_t *relay);
 
+/* Behind a code that was asked for, real or not: looks for it soon. */
+void corr_relay_wake_code(corr_relay_t *relay);
+
 
 /*
  * A one-time code as messages.secret keeps it, and out of it.  Bound to its
