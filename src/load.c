@@ -19,6 +19,7 @@
 static ngx_int_t corr_load_required(ngx_conf_t *cf,
     const corr_settings_t *s);
 static ngx_int_t corr_load_statements(ngx_conf_t *cf, corr_settings_t *s);
+static ngx_int_t corr_load_limits(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_host(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_secrets(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_services(ngx_conf_t *cf, corr_settings_t *s);
@@ -60,6 +61,7 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
     }
 
     if (corr_load_statements(cf, s) != NGX_OK
+        || corr_load_limits(cf, s) != NGX_OK
         || corr_load_host(cf, s) != NGX_OK
         || corr_load_secrets(cf, s) != NGX_OK
         || corr_load_services(cf, s) != NGX_OK)
@@ -140,6 +142,52 @@ corr_load_statements(ngx_conf_t *cf, corr_settings_t *s)
 
 
 /* host: what the last line of an SMS names, without the port's default. */
+
+/* The limits that PostgreSQL sees to, as its functions take them: JSON. */
+
+static ngx_int_t
+corr_load_limits(ngx_conf_t *cf, corr_settings_t *s)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    const struct {
+        const char  *name;
+        int64_t      value;
+    } limits[] = {
+        { "life", s->code_lifetime },
+        { "tries", s->code_tries },
+        { "person_tries", s->code_person_tries },
+        { "interval", s->code_interval },
+        { "mobile_hour", s->codes_per_mobile_hour },
+        { "mobile_day", s->codes_per_mobile_day },
+        { "person_day", s->codes_per_person_day },
+        { "address_hour", s->codes_per_address_hour },
+        { "address_day", s->codes_per_address_day },
+        { "total_day", s->codes_per_day },
+        { "tracking_digits", s->tracking_digits },
+        { "letters_day", s->letters_per_day },
+    };
+
+    p = ngx_pnalloc(cf->pool, sizeof(limits) / sizeof(limits[0])
+                              * (32 + NGX_INT64_LEN));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->limits.data = p;
+
+    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        p = ngx_sprintf(p, "%c\"%s\":%L", i ? ',' : '{', limits[i].name,
+                        limits[i].value);
+    }
+
+    *p++ = '}';
+    s->limits.len = p - s->limits.data;
+
+    return NGX_OK;
+}
+
 
 static ngx_int_t
 corr_load_host(ngx_conf_t *cf, corr_settings_t *s)
@@ -339,6 +387,11 @@ corr_load_common(ngx_conf_t *cf, corr_settings_t *s, corr_loc_conf_t *lcf)
 
     corr_view_text(lcf->common, "base", corr_from_ngx(lcf->base));
     corr_view_text(lcf->common, "body_name", corr_from_ngx(s->body_name));
+
+    if (s->contact.len) {
+        corr_view_text(lcf->common, "contact", corr_from_ngx(s->contact));
+    }
+
     corr_view_text(lcf->common, "host", corr_from_ngx(s->host));
     corr_view_flag(lcf->common, "clerk", lcf->kind == CORR_KIND_CLERK);
 

@@ -135,6 +135,7 @@ static ngx_command_t  corr_commands[] = {
     /* the body */
 
     corr_string("body_name", body_name),
+    corr_string("contact", contact),
     corr_string("url", url),
 
     { ngx_string("correspondence_cookie_secure"),

@@ -33,10 +33,14 @@
                                                                               \
     number(sec,  code_lifetime,           2 * 60,           1,      600)      \
     number(num,  code_tries,              5,                1,      100)      \
-    number(num,  codes_per_mobile_hour,   6,                0,      INT32_MAX)\
-    number(num,  codes_per_mobile_day,    15,               0,      INT32_MAX)\
-    number(num,  codes_per_address_hour,  60,               0,      INT32_MAX)\
-    number(num,  codes_per_day,           100000,           0,      INT32_MAX)\
+    number(num,  code_person_tries,       10,               1,      1000)     \
+    number(sec,  code_interval,           60,               0,      900)      \
+    number(num,  codes_per_mobile_hour,   6,                1,      INT32_MAX)\
+    number(num,  codes_per_mobile_day,    15,               1,      INT32_MAX)\
+    number(num,  codes_per_person_day,    20,               1,      INT32_MAX)\
+    number(num,  codes_per_address_hour,  60,               1,      INT32_MAX)\
+    number(num,  codes_per_address_day,   300,              1,      INT32_MAX)\
+    number(num,  codes_per_day,           100000,           1,      INT32_MAX)\
                                                                               \
     /* passwords */                                                           \
                                                                               \
@@ -57,6 +61,11 @@
                                                                               \
     number(num,  captcha_digits, 5, CORR_CAPTCHA_MIN, CORR_CAPTCHA_MAX)       \
     number(sec,  captcha_lifetime,        10 * 60,          1,      INT32_MAX)\
+                                                                              \
+    /* of a person in a day */                                                \
+                                                                              \
+    number(num,  identity_asks_per_day,   10,               1,      INT32_MAX)\
+    number(num,  letters_per_day,         200,              1,      INT32_MAX)\
                                                                               \
     /* letters */                                                             \
                                                                               \

@@ -135,6 +135,52 @@ $b->get('/desk/letters/new');
 ok($b->dom->at(qq(a[href="/desk/letters/new?draft=$kept"])),
    'what was not sent waits');
 
+
+# Thrown away by hand, its files left to the collector.
+
+sub discard { $_[0]->submit({}, qq(form[action\$="/drafts/$_[1]/discard"])) }
+
+sub draft_there { $p->value('SELECT count(*) FROM drafts WHERE id = ?', @_) }
+
+sub draft_files {
+    $p->value('SELECT count(*) FROM files WHERE draft_id = ?', @_)
+}
+
+is(check($b, subject => 'رها شده')->status, 303, 'one more draft');
+
+my ($left) = $b->path =~ m{([^/]+)$};
+
+$b->follow;
+ok($b->dom->at(qq(form[action\$="/drafts/$left/discard"])),
+   'its page has a way to throw it away');
+$b->get('/desk/letters');
+like($b->text, qr/نیمه‌کاره.*رها شده/s, 'the list has it');
+ok($b->dom->at(qq(a[href="/desk/letters/new?draft=$left"])),
+   'and the way on');
+is(scalar @{ $b->json('/desk/letters')->{drafts} }, drafts(), 'JSON too');
+
+$other->get('/desk');
+$other->post("/desk/letters/drafts/$left/discard", {});
+is($other->status, 303, 'somebody else gets the same answer as for none');
+ok(draft_there($left), 'and throws nothing away');
+is($b->post("/desk/letters/drafts/$left/discard", { csrf => 'x' })->status,
+   403, 'not without the token');
+ok(draft_there($left), 'it is still there');
+is(draft_files($left), 1, 'with its file');
+
+$b->get('/desk/letters');
+discard($b, $left)->expect(303, 'thrown away');
+is($b->path, '/desk/letters?flash=draft_discarded', 'to the list');
+$b->follow;
+like($b->flash, qr/دور ریخته شد/, 'which says so');
+unlike($b->body, qr/رها شده/, 'and has it no more');
+ok(!draft_there($left), 'the draft is gone');
+is(draft_files($left), 0, 'its file has no row, so the collector takes it');
+is($b->post("/desk/letters/drafts/$left/discard", {})->status, 303,
+   'a second click is none too many');
+is($b->post('/desk/letters/drafts/x/discard', {})->status, 404,
+   'what is no name of a draft is not found');
+
 # a company is asked about once
 
 my $legal = legal_id();

@@ -137,6 +137,33 @@ is(field($person, 'birth_date::text') // field($person, 'birth_date'),
    '1981-03-21', 'is taken');
 is(field($person, 'level'), 3, 'and it was right');
 
+# the registry has the person as deceased
+
+$b = $p->browser;
+$person = $b->signup;
+$b->get('/desk');
+$b->post('/desk/identity/mobile', {});
+$p->fault(service => 'registry', kind => 'dead',
+          national_code => $person->{national_code});
+$b->get('/desk/identity')->submit({}, 'form[action$="/identity/registry"]')
+  ->follow;
+is(field($person, 'registry_step'), 'no', 'deceased: a no');
+is(field($person, 'registry_reason'), 'dead', 'with its reason');
+is(field($person, 'level'), 2, 'the level stays');
+is(field($person, 'first_name'), undef, 'and no name is taken');
+like($b->text, qr/ثبت فوت دارد.*به دبیرخانه مراجعه کنید/,
+     'the page says so, and what to do');
+unlike($b->text, qr/با هم نمی‌خوانند/, 'and not that the birth date is wrong');
+is($p->value(q{SELECT verdict FROM identity_evidence AS e
+                 JOIN persons AS p ON p.id = e.person_id
+                WHERE p.national_code = ? AND e.step = 'registry'},
+             $person->{national_code}), 'no', 'the evidence is kept');
+is($b->get('/desk/letters/new')->path, '/desk/identity', 'the form is shut');
+ok($b->json('/desk/identity')->{is_dead}, 'JSON too');
+$p->no_faults;
+$b->get('/desk/identity')->submit({}, 'form[action$="/identity/registry"]');
+is(field($person, 'level'), 3, 'a mistake of the registry that was mended');
+
 
 # Squatting.  A code with an account, asked for from another mobile.
 
@@ -222,11 +249,105 @@ is(field($owner, 'address'), 'خیابان بهار', 'and all that was in it');
 is($b->get('/desk')->status, 303, 'sessions of before are over');
 ok($p->message($owner->{mobile}, qr/./, $seen), 'the old mobile is told');
 
-# a blocked account lets nobody in
+# two at once, and Shahkar says yes to both: the last one has it, alone
+
+my $owners = $n;
+
+$b = $p->browser;
+
+my $holder = $b->signup;
+my @rivals = map { my $mobile = mobile(); my $n = $p->browser;
+    $n->get('/signup')->submit({ national_code => $holder->{national_code},
+        mobile => $mobile, birth_day => 1, birth_month => 1,
+        birth_year => 1360 })->follow;
+    { browser => $n, mobile => $mobile, code => $p->sms_code($mobile) } } 1, 2;
+
+$p->fault(service => 'shahkar', kind => 'delay', seconds => 1,
+          mobile => $_->{mobile}) for @rivals;
+Mojo::Promise->all(map {
+    $_->{browser}->ua->post_p($p->base . '/signup/code', form => {
+        csrf => $_->{browser}->csrf, code => $_->{code} })
+} @rivals)->then(sub {
+    is($_->[0]->res->code, 303, 'two claims at once: an answer each') for @_;
+    is($_->[0]->res->headers->location =~ s{^http://[^/]+}{}r,
+       '/desk?flash=signed_up', 'Shahkar said yes to each') for @_;
+})->catch(sub { fail "@_" })->wait;
+$p->no_faults;
+
+my @rows = $p->sql(q{SELECT status, mobile, owner_proven_at FROM persons
+                      WHERE national_code = ?}, $holder->{national_code});
+my ($has, @more) = grep { $_->{status} ne 'displaced' } @rows;
+
+is(scalar @more, 0, 'there is one account');
+is(scalar @rows, 2, 'and the one that was lost');
+ok($has->{owner_proven_at}, 'its mobile is proven');
+
+my @in = grep { $_->{browser}->get('/desk')->status == 200 } @rivals;
+
+is(scalar @in, 1, 'one of them is in');
+is($in[0]{mobile}, $has->{mobile}, 'with the mobile of the account');
+is($b->get('/desk')->status, 303, 'the one before them is not');
+is($p->value(q{SELECT count(*) FROM identity_evidence
+                WHERE step = 'claim' AND verdict = 'yes'
+                  AND national_code = ?}, $holder->{national_code}), 2,
+   'the evidence of both is kept');
+
+# the same code twice at once: one claim
+
+$b = $p->browser;
+$holder = $b->signup;
+$mine = mobile();
+$n = $p->browser;
+$n->get('/signup')->submit({ national_code => $holder->{national_code},
+    mobile => $mine, birth_day => 1, birth_month => 1, birth_year => 1360 })
+  ->follow;
+
+my $typed = $p->sms_code($mine);
+my $cookies = join '; ', map { $_->name . '=' . $_->value }
+                         @{ $n->ua->cookie_jar->all };
+my %to;
+
+Mojo::Promise->all(map {
+    my $ua = Mojo::UserAgent->new(request_timeout => 30);
+
+    $ua->proxy->http(undef);
+    $ua->post_p($p->base . '/signup/code', { Cookie => $cookies },
+                form => { csrf => $n->csrf, code => $typed })
+       ->then(sub { $to{ $_[0]->res->headers->location
+                         =~ s{^http://[^/]+}{}r }++; $ua })
+} 1 .. 5)->catch(sub { fail "@_" })->wait;
+is_deeply(\%to, { '/desk?flash=signed_up' => 1, '/signup?gone=1' => 4 },
+          'a code five times at once: one claim');
+
+# a blocked account lets nobody in, by no way
 
 $p->db->do("UPDATE persons SET status = 'blocked' WHERE national_code = ?",
            undef, $owner->{national_code});
-is($n->get('/desk')->status, 303, 'blocked: no session');
+is($owners->get('/desk')->status, 303, 'blocked: no session');
+
+for my $mobile ($mine, field($owner, 'mobile'), mobile()) {
+    my $n = $p->browser;
+
+    $p->db->do(q{UPDATE codes SET created_at = created_at - interval '1 day'});
+    $n->get('/signup')->submit({ national_code => $owner->{national_code},
+        mobile => $mobile, birth_day => 1, birth_month => 1,
+        birth_year => 1360 });
+    is($n->path, '/signup/code', 'blocked: a sign-up looks like any other');
+    $n->follow->submit({ code => $p->sms_code($mobile) });
+    is($n->status, 403, 'blocked: behind the code it is refused');
+    like($n->text, qr/\Q@{[ msg('account_blocked') ]}\E/, 'in words');
+    ok(!$n->cookie('correspondence'), 'and nobody is logged in');
+    is(field($owner, 'status'), 'blocked', 'blocked it stays');
+
+    $n = $p->browser;
+    $n->get('/login/code')->submit({
+        national_code => $owner->{national_code} });
+    $n->follow->submit({ mobile => $mobile });
+    is($n->path, '/login/code/verify', 'blocked: log-in by code looks so too');
+    ok(!$p->value(q{SELECT count(*) FROM codes WHERE purpose = 'login'
+                     AND person_id IS NOT NULL AND national_code = ?},
+                  $owner->{national_code}), 'its code is for nobody');
+}
 
 # without gateways
 

@@ -102,6 +102,45 @@ is($n->path, '/login?next=%2Fdesk%2Ftickets', 'a page of the desk');
 $n->follow->submit({ national_code => $code, password => $password });
 is($n->path, '/desk/tickets', 'comes after logging in');
 
+$n = fresh('/desk/letters?page=1&sent=%31%26x#y');
+is($n->path, '/login?next=%2Fdesk%2Fletters%3Fpage%3D1%26sent%3D%2531%2526x',
+   'a page with a query');
+$n->follow->submit({ national_code => $code, password => 'wrong password' });
+is($n->status, 422, 'behind a wrong password');
+$n->submit({ national_code => $code, password => $password });
+is($n->path, '/desk/letters?page=1&sent=%31%26x', 'comes with it');
+
+$n = fresh('/desk/letters?s=' . 'x' x 600);
+is($n->path, '/login?next=%2Fdesk%2Fletters', 'an endless one is left out');
+
+for my $case ([ '/desk/tickets?page=1', '/desk/tickets?page=1' ],
+              [ '//evil.example/', '/desk' ],
+              [ '/\\evil.example', '/desk' ], [ 'https://evil.example', '/desk' ])
+{
+    my ($next, $to) = @$case;
+    my $n = $p->browser;
+
+    $p->db->do(q{UPDATE codes SET created_at = created_at - interval '1 day'});
+    $n->get('/login?next=' . Mojo::Util::url_escape($next));
+    $n->get($n->dom->at('a[href*="/login/code"]')->attr('href'));
+    $n->submit({ national_code => $code })->expect(303, 'by code');
+    $n->follow->submit({ mobile => $person->{mobile} })
+      ->expect(303, 'the code is sent');
+    $n->follow->submit({ code => $p->sms_code($person->{mobile}) })
+      ->expect(303, 'and right');
+    is($n->path, $to, "next=$next, by code: to $to");
+
+    # the form itself, whatever the link was
+
+    $n = $p->browser;
+    $n->get('/login/code');
+    $p->db->do(q{UPDATE codes SET created_at = created_at - interval '1 day'});
+    $n->post('/login/code', { national_code => $code, next => $next });
+    $n->follow->submit({ mobile => $person->{mobile} })
+      ->follow->submit({ code => $p->sms_code($person->{mobile}) });
+    is($n->path, $to, "next=$next, in the form: to $to");
+}
+
 
 # Wrong ones have to wait; a browser that is known waits on its own account.
 

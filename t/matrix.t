@@ -75,6 +75,7 @@ POST /desk/letters                     login   422   422   403
 GET  /desk/letters/new                 login   200   200   identity
 POST /desk/letters/check               login   422   422   403
 GET  /desk/letters/drafts/{id}         login   200   404   identity
+POST /desk/letters/drafts/{id}/discard login   303   303   303
 GET  /desk/letters/{code}              login   200   404   404
 GET  /desk/letters/{code}/receipt      login   200   404   404
 POST /desk/letters/{code}/corrections  login   422   404   404
@@ -266,8 +267,8 @@ my %object = (
                  code => $code, seal => $seal,
                  '/desk/files/{id}' => $p->value(
                      q{SELECT id FROM files WHERE purpose = 'letter'}),
-                 '/desk/letters/drafts/{id}' => $p->value(
-                     'SELECT id FROM drafts'),
+                 (map { ("/desk/letters/drafts/{id}$_" => $p->value(
+                             'SELECT id FROM drafts')) } '', '/discard'),
                  '/captcha/{id}.png' => $captcha,
                  '/captcha/{id}.wav' => $captcha },
     clerk => { number => $p->value('SELECT number FROM tickets'),

@@ -25,10 +25,14 @@ sub faults {
 }
 
 sub forget {
-    my @keys = split ' ', `redis-cli -s $redis --scan --pattern '*127.0.0.1*'`;
+    my ($what) = @_;
+    my @keys = map { split ' ', `redis-cli -s $redis --scan --pattern '$_'` }
+               $what // ('*127.0.0.1*', 'faults:n:*');
 
-    system('redis-cli', '-s', $redis, 'del', @keys) == 0 if @keys;
+    system("redis-cli -s $redis del @keys >/dev/null") == 0 if @keys;
 }
+
+sub tracking_code { $p->value('SELECT correspondence.tracking_candidate(8)') }
 
 sub summary {
     my ($page) = @_;
@@ -195,7 +199,54 @@ for (1 .. 2) {
 }
 is(faults(), 2, 'wrong passwords count');
 
+# Much was tried about one number, wherever from: it has captchas at every
+# address, its neighbours none.
+
+for my $case ([ '/login', national_code(), { password => 'x' },
+                { '/login/code' => {}, '/signup' => { %birth,
+                      mobile => mobile() },
+                  '/recover' => { mobile => mobile() } } ],
+              [ '/track', tracking_code(), { mobile_last4 => '1234' },
+                { '/track' => { mobile_last4 => '1234' } } ])
+{
+    my ($path, $number, $guess, $asks) = @$case;
+    my $field = $path eq '/track' ? 'tracking_code' : 'national_code';
+
+    forget();
+    for (1 .. 3) {
+        $n->get($path)->submit({ $field => $number, %$guess });
+        is($n->status, 422, "$path: a guess at a number");
+    }
+    forget('*127.0.0.1*');
+
+    for my $ask (sort keys %$asks) {
+        my $n = $p->browser;
+
+        $n->get($ask);
+        ok(!$n->dom->at('[name="captcha"]'), "$ask: this address may ask");
+        $n->submit({ $field => $field eq 'tracking_code' ? tracking_code()
+                               : national_code(), %{ $asks->{$ask} } });
+        ok(!$n->error('captcha'), "$ask: about another number");
+        forget('*127.0.0.1*');
+
+        $n = $p->browser;
+        $n->get($ask)->submit({ $field => fa($number), %{ $asks->{$ask} } });
+        is($n->status, 422, "$ask: about this one");
+        is($n->error('captcha'), 'خطا: ' . msg('captcha_required'),
+           'a captcha is asked for');
+        ok($n->dom->at('.captcha img'), 'and shown');
+        $n->submit({ captcha => right($n) });
+        ok(!$n->error('captcha'), "$ask: with its answer it goes on");
+        forget('*127.0.0.1*');
+    }
+}
+
+unlike(`redis-cli -s $redis --scan`, qr/\b\d{10}\b/,
+       'no national code is the name of anything in Redis');
+
 # the rate of log-ins
+
+forget();
 
 my @status;
 for (1 .. 12) {

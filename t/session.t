@@ -38,12 +38,16 @@ while (time < $until) {
 }
 
 is($busy->status, 200, 'who works on stays');
-is($idle->get('/desk')->path, '/login?next=%2Fdesk', 'who is idle does not');
+is($idle->get('/desk')->path, '/login?ended=1&next=%2Fdesk',
+   'who is idle does not');
+like($idle->follow->flash, qr/نشست شما پایان یافته است/, 'and is told why');
+is($p->browser->get('/desk')->follow->flash, '',
+   'who never had a session is told no such thing');
 $until = time + 7;
 while (time < $until && $busy->get('/desk')->status == 200) {
     select undef, undef, undef, 1;
 }
-is($busy->get('/desk')->path, '/login?next=%2Fdesk', 'nor for ever');
+is($busy->path, '/login?ended=1&next=%2Fdesk', 'nor for ever');
 
 $p->configure(http => '');
 ok($p->reload, 'with the usual limits');
@@ -77,13 +81,18 @@ my $password = $b->set_password;
 is($b->flash, msg('flash_password_set'), 'the first password');
 
 my @more = map { $p->browser(headers => { 'User-Agent' => $_ }) }
-           qw(Second Third Fourth);
+           'Second', 'Third', 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36'
+           . ' (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36';
 $_->login($code, $password) for @more;
 
 $b->get('/desk/sessions');
 is($b->dom->find('ul.tasks li')->size, 4, 'four sessions');
-like($b->dom->at('ul.tasks li')->all_text, qr/First <b>.*همین دستگاه/s,
-     'this one first, its name as text');
+like($b->dom->at('ul.tasks li')->all_text, qr/مرورگر ناشناس.*همین دستگاه/s,
+     'this one first');
+like($b->dom->at('ul.tasks li h2')->attr('title'), qr/First <b>/,
+     'what it says of itself, as text');
+like($b->dom->find('ul.tasks h2')->map('text')->join("\n"),
+     qr/^کروم روی اندروید$/m, 'a browser that is known, by its name');
 my $list = $b->json('/desk/sessions');
 is($list->{others}, 3, 'three others');
 ok(!grep({ !$_->{seen_at} } @{ $list->{sessions} }), 'each with its last use')
@@ -218,7 +227,7 @@ is($b->path, '/login?flash=logged_out', 'logged out');
 is($b->header('Clear-Site-Data'), '"cache"', 'and the cache is cleared');
 is($b->follow->flash, msg('flash_logged_out'), 'the page says so');
 is($p->browser->get('/desk', { Cookie => "correspondence=$cookie" })->path,
-   '/login?next=%2Fdesk', 'the cookie is dead');
+   '/login?ended=1&next=%2Fdesk', 'the cookie is dead');
 my $n = $p->browser;
 $n->get('/desk', { Cookie => "correspondence=$cookie",
                    Accept => 'application/json' });

@@ -48,9 +48,19 @@ my ($ok, $said) = $p->test_conf;
 ok($ok, 'the right configuration is taken') or diag $said;
 unlike($said, qr/\[(?:warn|error)\]/, 'without a warning') or diag $said;
 
+$p->configure(replace => [ [ qr/correspondence_contact .*;/,
+                             'correspondence_contact "تلفن ۰۲۱ <b>";' ] ]);
+
 my ($old) = $p->workers;
 
 ok($p->reload, 'a reload');
+is($b->get('/signup')->dom->at('footer p bdi')->text,
+   Mojo::Util::decode('UTF-8', 'تلفن ۰۲۱ <b>'),
+   'the line of contact, as text');
+$p->configure(replace => [ [ qr/correspondence_contact .*;/, '' ] ]);
+$p->reload;
+is($b->get('/signup')->dom->find('footer p bdi')->size, 0,
+   'no line of contact when none is configured');
 isnt(($p->workers)[0], $old, 'has a new worker');
 is($b->get('/')->status, 200, 'that answers');
 

@@ -502,3 +502,30 @@ RETURNS void
 LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
     DELETE FROM tries WHERE scope = p_scope AND key = p_key
 $$;
+
+-- Guesses at the password of a name are counted for all browsers that never
+-- signed in by that name together, and apart for each that did: a stranger
+-- who keeps failing slows strangers.
+CREATE OR REPLACE FUNCTION password_key(p_name text, p_browser text,
+    p_known boolean) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_known THEN p_name || ':' || p_browser ELSE p_name END
+$$;
+
+-- A try at a password, or at a code of an authenticator: five are free, then
+-- the waits grow to 15 minutes.
+CREATE OR REPLACE FUNCTION password_take(p_scope text, p_key text)
+RETURNS integer
+LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+    SELECT tries_take(p_scope, p_key, 5, 900)
+$$;
+
+-- The password was right: strangers' tries and this browser's are given back.
+CREATE OR REPLACE FUNCTION password_clear(p_scope text, p_name text,
+    p_browser text) RETURNS void
+LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+    DELETE FROM tries
+     WHERE scope = p_scope
+       AND key IN (password_key(p_name, p_browser, false),
+                   password_key(p_name, p_browser, true))
+$$;

@@ -10,7 +10,7 @@
 -- limits is a JSON object of directives; what is missing has a default:
 --   life 120 (seconds), tries 5, interval 60 (seconds, doubling with each
 --   code in an hour, to 900), mobile_hour 6, mobile_day 15, person_day 20,
---   address_hour 60, address_day 300, total_day 200000, person_tries 10
+--   address_hour 60, address_day 300, total_day 100000, person_tries 10
 
 -- Makes room for a code or says how long to wait.  Sliding windows are exact:
 -- the time when the n-th last row leaves the window.  Browsers known to be
@@ -96,7 +96,7 @@ $$;
 -- The day's total over everybody.
 CREATE OR REPLACE FUNCTION code_total_full(p_limits jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
-    SELECT coalesce(sum(sent), 0) >= limit_int(p_limits, 'total_day', 200000)
+    SELECT coalesce(sum(sent), 0) >= limit_int(p_limits, 'total_day', 100000)
       FROM code_totals WHERE hour > now() - interval '24 hours'
 $$;
 
@@ -245,9 +245,7 @@ BEGIN
     VALUES (p_person, p_browser)
     ON CONFLICT (person_id, browser) DO UPDATE SET seen_at = now();
 
-    DELETE FROM tries
-     WHERE scope = 'password'
-       AND key IN (v_code, v_code || ':' || p_browser);
+    PERFORM password_clear('password', v_code, p_browser);
 
     PERFORM audit_add('person', p_person, NULL, p_how, 'person',
                       p_person::text, p_address);

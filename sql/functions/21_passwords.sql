@@ -1,11 +1,9 @@
 -- Passwords.  The hash is made and checked by the portal (argon2id, in a
 -- thread); here it is kept and guessing is slowed.
 --
--- Five free failures, then waits of 2, 4, 8 … seconds up to 15 minutes.  They
--- are counted per national code, known or not, for browsers that never signed
--- in as that person, and apart for each that did: a stranger who keeps
--- failing slows strangers.  After 100 failures in a row strangers' browsers
--- have to log in by code, once.
+-- Five free failures, then waits of 2, 4, 8 … seconds up to 15 minutes, counted
+-- as password_key() says, per national code, known or not.  After 100
+-- failures in a row strangers' browsers have to log in by code, once.
 
 -- login_try(national_code, browser, address)
 -- → verdict  try        check the password against password_hash (none: the
@@ -22,20 +20,15 @@ SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_person    persons;
-    v_key       text := p_national_code;
-    v_known     boolean;
+    v_key       text;
     v_failures  integer;
 BEGIN
     SELECT p.* INTO v_person FROM persons AS p
      WHERE p.national_code = p_national_code AND p.status = 'active';
 
-    v_known := EXISTS (SELECT FROM person_browsers AS b
-                        WHERE b.person_id = v_person.id
-                          AND b.browser = p_browser);
-
-    IF v_known THEN
-        v_key := p_national_code || ':' || p_browser;
-    END IF;
+    v_key := password_key(p_national_code, p_browser,
+        EXISTS (SELECT FROM person_browsers AS b
+                 WHERE b.person_id = v_person.id AND b.browser = p_browser));
 
     SELECT t.failures INTO v_failures FROM tries AS t
      WHERE t.scope = 'password' AND t.key = v_key;
@@ -47,7 +40,7 @@ BEGIN
         RETURN;
     END IF;
 
-    wait := tries_take('password', v_key, 5, 900);
+    wait := password_take('password', v_key);
 
     IF wait > 0 THEN
         verdict := 'wait';
@@ -106,7 +99,7 @@ BEGIN
     wait := 0;
 
     IF has_password THEN
-        wait := tries_take('password_change', v_me.id::text, 5, 900);
+        wait := password_take('password_change', v_me.id::text);
         IF wait = 0 THEN
             password_hash := v_me.password_hash;
         END IF;
@@ -137,8 +130,7 @@ BEGIN
      WHERE p.id = v_me.id
     RETURNING p.session_epoch INTO session_epoch;
 
-    DELETE FROM tries
-     WHERE scope = 'password_change' AND key = v_me.id::text;
+    PERFORM tries_clear('password_change', v_me.id::text);
 
     IF p_matched IS NOT NULL THEN
         PERFORM message_add('password_changed', '{}', v_me.mobile, v_me.id);

@@ -13,18 +13,14 @@ SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_staff     staff;
-    v_key       text := left(lower(p_username), 60);
+    v_name      text := left(lower(p_username), 60);
 BEGIN
     SELECT s.* INTO v_staff FROM staff AS s
-     WHERE s.username = v_key AND s.status = 'active';
+     WHERE s.username = v_name AND s.status = 'active';
 
-    IF EXISTS (SELECT FROM staff_browsers AS b
-                WHERE b.staff_id = v_staff.id AND b.browser = p_browser)
-    THEN
-        v_key := v_key || ':' || p_browser;
-    END IF;
-
-    wait := tries_take('staff_password', v_key, 5, 900);
+    wait := password_take('staff_password', password_key(v_name, p_browser,
+        EXISTS (SELECT FROM staff_browsers AS b
+                 WHERE b.staff_id = v_staff.id AND b.browser = p_browser)));
 
     IF wait > 0 THEN
         verdict := 'wait';
@@ -54,10 +50,8 @@ BEGIN
     ok := FOUND;
 
     IF ok THEN
-        DELETE FROM tries
-         WHERE scope = 'staff_password'
-           AND key IN (lower(p_username),
-                       lower(p_username) || ':' || p_browser);
+        PERFORM password_clear('staff_password', lower(p_username),
+                               p_browser);
     ELSE
         PERFORM audit_add('nobody', NULL, NULL, 'staff_login_failed',
                           'staff', p_staff::text, p_address,
@@ -94,7 +88,7 @@ BEGIN
         RETURN;
     END IF;
 
-    wait := tries_take('totp', p_staff::text, 5, 900);
+    wait := password_take('totp', p_staff::text);
 
     IF wait > 0 THEN
         verdict := 'wait';
@@ -244,7 +238,7 @@ BEGIN
     IF NOT FOUND THEN
         verdict := 'expired';
     ELSIF p_count THEN
-        wait := tries_take('totp', staff_id::text, 5, 900);
+        wait := password_take('totp', staff_id::text);
         IF wait > 0 THEN
             verdict := 'wait';
             totp_secret := NULL;

@@ -5,15 +5,15 @@
 -- Log-in -------------------------------------------------------------------
 
 --   $1 username, $2 browser, $3 address
--- → verdict try|wait, wait, staff_id, password_hash
+-- → verdict try|wait, wait, id, password_hash
 -- name: staff_login_try
-SELECT verdict, wait, staff_id, password_hash
+SELECT verdict, wait, staff_id AS id, password_hash
   FROM staff_login_try($1::text, $2::text, $3::text);
 
 --   $1 username, $2 staff id or NULL, $3 matched hash or NULL, $4 browser,
---   $5 address → ok, staff_id, epoch
+--   $5 address → ok, id, epoch
 -- name: staff_login_done
-SELECT ok, staff_id, epoch
+SELECT ok, staff_id AS id, epoch
   FROM staff_login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
 --   $1 staff id, $2 epoch, $3 address

@@ -211,10 +211,6 @@ SELECT d.id AS draft, d.updated_at, d.fields ->> 'subject' AS subject
   FROM drafts AS d WHERE d.person_id = $1::bigint
  ORDER BY d.updated_at DESC;
 
--- After person_guard_write.  $1 draft, $2 file
--- name: draft_file_remove
-SELECT draft_file_remove($1::uuid, $2::uuid) AS ok;
-
 -- After person_guard_write.  $1 draft
 -- name: draft_remove
 SELECT draft_remove($1::uuid) AS ok;

@@ -2,15 +2,15 @@
 -- functions/20_codes.sql and 21_passwords.sql.
 
 --   $1 national_code, $2 browser, $3 address
--- → verdict try|wait|code_only, wait, person_id, password_hash
+-- → verdict try|wait|code_only, wait, id, password_hash
 -- name: login_try
-SELECT verdict, wait, person_id, password_hash
+SELECT verdict, wait, person_id AS id, password_hash
   FROM login_try($1::text, $2::text, $3::text);
 
 --   $1 national_code, $2 person id or NULL, $3 the hash that matched or NULL,
---   $4 browser, $5 address → ok, person_id, session_epoch
+--   $4 browser, $5 address → ok, id, epoch
 -- name: login_done
-SELECT ok, person_id, session_epoch
+SELECT ok, person_id AS id, session_epoch AS epoch
   FROM login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
 -- To be shown masked; no row: show the false one.
@@ -26,17 +26,17 @@ SELECT verdict, wait, expires_at, resend
   FROM code_request($1::text, $2::text, $3::text, $4::text, $5::text,
                     $6::bytea, $7::bytea, $8::jsonb);
 
---   $1 browser, $2 code_hash, $3 address, $4 limits
+--   $1 browser, $2 code_hash, $3 limits, $4 address
 -- → verdict ok|wrong|expired, tries_left, person_id, session_epoch
 -- name: login_code_verify
 SELECT verdict, tries_left, person_id, session_epoch
-  FROM login_code_verify($1::text, $2::bytea, $3::text, $4::jsonb);
+  FROM login_code_verify($1::text, $2::bytea, $4::text, $3::jsonb);
 
---   $1 browser, $2 code_hash, $3 address, $4 limits
+--   $1 browser, $2 code_hash, $3 limits, $4 address
 -- → verdict ok|wrong|expired, tries_left, national_code
 -- name: recover_verify
 SELECT verdict, tries_left, national_code
-  FROM recover_verify($1::text, $2::bytea, $3::text, $4::jsonb);
+  FROM recover_verify($1::text, $2::bytea, $4::text, $3::jsonb);
 
 -- May this browser choose a new password?  No row: start over.
 --   $1 browser → national_code

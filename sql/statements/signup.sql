@@ -9,13 +9,13 @@ SELECT verdict, wait, expires_at, resend
   FROM signup_request($1::text, $2::text, $3::date, $4::text, $5::text,
                       $6::bytea, $7::bytea, $8::jsonb);
 
---   $1 browser, $2 code_hash, $3 address, $4 limits
+--   $1 browser, $2 code_hash, $3 limits, $4 address
 -- → verdict ok|claim|wrong|expired|refused, tries_left, person_id,
 --   session_epoch, created, claim, national_code, mobile
 -- name: signup_verify
 SELECT verdict, tries_left, person_id, session_epoch, created, claim,
        national_code, mobile
-  FROM signup_verify($1::text, $2::bytea, $3::text, $4::jsonb);
+  FROM signup_verify($1::text, $2::bytea, $4::text, $3::jsonb);
 
 --   $1 claim, $2 browser, $3 verdict yes|no|unknown, $4 provider,
 --   $5 provider_ref, $6 address

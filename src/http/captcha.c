@@ -1,6 +1,7 @@
 /*
- * In Redis: "captcha:ID" while an id may be answered, "faults:ADDRESS" the
- * number of faults of an address since an hour before the last one.
+ * In Redis: "captcha:ID" while an id may be answered, "faults:ADDRESS" and
+ * "faults:n:HASH" the faults of an address and about a number since an hour
+ * before the last one.  Whose number it is cannot be read there.
  */
 
 #include "captcha.h"
@@ -11,9 +12,11 @@
 
 #include "../lib/digits.h"
 #include "../services/captcha.h"
+#include "../services/secrets.h"
 
 
 #define CORR_CAPTCHA_FAULTS   "3600"     /* seconds they are remembered */
+#define CORR_CAPTCHA_ABOUT    24         /* hex digits of a number's hash */
 
 /* What was forgotten meanwhile is not forgiven: there is no credit. */
 #define CORR_CAPTCHA_FORGIVE                                                  \
@@ -33,6 +36,9 @@ static ngx_int_t corr_captcha_answered(corr_page_t *p);
 static ngx_int_t corr_captcha_counted(corr_page_t *p);
 static ngx_int_t corr_captcha_refuse(corr_page_t *p, ngx_uint_t message,
     corr_step_pt then);
+static ngx_uint_t corr_captcha_many(corr_page_t *p,
+    const corr_redis_reply_t *reply);
+static ngx_uint_t corr_captcha_faults(corr_page_t *p, corr_str_t keys[2]);
 static corr_captcha_work_t *corr_captcha_work(corr_page_t *p);
 static corr_str_t corr_captcha_name(corr_page_t *p, corr_str_t id);
 
@@ -160,7 +166,8 @@ corr_captcha_refuse(corr_page_t *p, ngx_uint_t message, corr_step_pt then)
 ngx_int_t
 corr_captcha_due(corr_page_t *p, corr_step_pt then)
 {
-    corr_str_t            argv[2];
+    corr_str_t            argv[3];
+    ngx_uint_t            n;
     corr_captcha_work_t  *work;
 
     p->captcha_due = (p->settings->captcha > 1);
@@ -174,15 +181,15 @@ corr_captcha_due(corr_page_t *p, corr_step_pt then)
         return NGX_ERROR;
     }
 
-    argv[0] = CORR_STR("GET");
-    argv[1] = corr_throttle_key(p, "faults");
+    argv[0] = CORR_STR("MGET");
+    n = corr_captcha_faults(p, &argv[1]);
 
-    if (argv[1].data == NULL) {
+    if (n == 0) {
         return NGX_ERROR;
     }
 
     work->then = then;
-    work->op = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    work->op = corr_redis_command(p->worker->redis, &p->owner, 1 + n, argv);
 
     if (work->op == NULL) {
         return NGX_ERROR;
@@ -195,64 +202,113 @@ corr_captcha_due(corr_page_t *p, corr_step_pt then)
 static ngx_int_t
 corr_captcha_counted(corr_page_t *p)
 {
-    uint64_t              faults;
+    ngx_uint_t            i;
     corr_captcha_work_t  *work = p->captcha_work;
 
-    if (work->op->op.status == CORR_OP_OK
-        && work->op->reply.kind == CORR_REDIS_STRING
-        && corr_digits_number(work->op->reply.text, NGX_MAX_INT32_VALUE,
-                              &faults)
-           == CORR_OK)
-    {
-        p->captcha_due = (faults >= p->settings->misbehaviour);
+    if (work->op->op.status == CORR_OP_OK) {
+        for (i = 0; i < work->op->reply.nelements; i++) {
+            p->captcha_due |= corr_captcha_many(p,
+                                                &work->op->reply.elements[i]);
+        }
     }
 
     return work->then(p);
 }
 
 
+static ngx_uint_t
+corr_captcha_many(corr_page_t *p, const corr_redis_reply_t *reply)
+{
+    uint64_t  faults;
+
+    return reply->kind == CORR_REDIS_STRING
+           && corr_digits_number(reply->text, NGX_MAX_INT32_VALUE, &faults)
+              == CORR_OK
+           && faults >= p->settings->misbehaviour;
+}
+
+
 void
 corr_captcha_blame(corr_page_t *p)
 {
-    corr_str_t  argv[3];
+    corr_str_t  argv[3], keys[2];
+    ngx_uint_t  n;
 
-    if (p->settings->captcha == 0) {
-        return;
+    for (n = corr_captcha_faults(p, keys); n; n--) {
+
+        argv[0] = CORR_STR("INCR");
+        argv[1] = keys[n - 1];
+
+        if (corr_redis_command(p->worker->redis, &p->owner, 2, argv)
+            == NULL)
+        {
+            return;
+        }
+
+        argv[0] = CORR_STR("EXPIRE");
+        argv[2] = CORR_STR(CORR_CAPTCHA_FAULTS);
+
+        (void) corr_redis_command(p->worker->redis, &p->owner, 3, argv);
     }
-
-    argv[0] = CORR_STR("INCR");
-    argv[1] = corr_throttle_key(p, "faults");
-
-    if (argv[1].data == NULL
-        || corr_redis_command(p->worker->redis, &p->owner, 2, argv) == NULL)
-    {
-        return;
-    }
-
-    argv[0] = CORR_STR("EXPIRE");
-    argv[2] = CORR_STR(CORR_CAPTCHA_FAULTS);
-
-    (void) corr_redis_command(p->worker->redis, &p->owner, 3, argv);
 }
 
 
 void
 corr_captcha_forgive(corr_page_t *p)
 {
-    corr_str_t  argv[4];
+    corr_str_t  argv[4], keys[2];
+    ngx_uint_t  n;
 
-    if (p->settings->captcha == 0) {
-        return;
-    }
+    for (n = corr_captcha_faults(p, keys); n; n--) {
 
-    argv[0] = CORR_STR("EVAL");
-    argv[1] = CORR_STR(CORR_CAPTCHA_FORGIVE);
-    argv[2] = CORR_STR("1");
-    argv[3] = corr_throttle_key(p, "faults");
+        argv[0] = CORR_STR("EVAL");
+        argv[1] = CORR_STR(CORR_CAPTCHA_FORGIVE);
+        argv[2] = CORR_STR("1");
+        argv[3] = keys[n - 1];
 
-    if (argv[3].data) {
         (void) corr_redis_command(p->worker->redis, &p->owner, 4, argv);
     }
+}
+
+
+/* Where the faults are counted: how many keys; 0: nowhere, or no memory. */
+
+static ngx_uint_t
+corr_captcha_faults(corr_page_t *p, corr_str_t keys[2])
+{
+    u_char      *key, mac[CORR_SECRETS_MAC];
+    corr_str_t   parts[2];
+
+    if (p->settings->captcha == 0) {
+        return 0;
+    }
+
+    keys[0] = corr_throttle_key(p, "faults");
+
+    if (keys[0].data == NULL) {
+        return 0;
+    }
+
+    if (p->captcha_about.len == 0) {
+        return 1;
+    }
+
+    key = ngx_pnalloc(p->pool, sizeof("faults:n:") + CORR_CAPTCHA_ABOUT);
+    if (key == NULL) {
+        return 0;
+    }
+
+    parts[0] = CORR_STR("faults");
+    parts[1] = p->captcha_about;
+
+    corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, parts, 2, mac);
+
+    ngx_memcpy(key, "faults:n:", 9);
+    corr_secrets_hex(mac, CORR_CAPTCHA_ABOUT / 2, key + 9);
+
+    keys[1] = corr_make_str(key, 9 + CORR_CAPTCHA_ABOUT);
+
+    return 2;
 }
 
 

@@ -6,9 +6,11 @@
  *     return corr_captcha_check(p, letter_checked); takes its answer
  *
  * The letter form asks for it unless the directive says off; forms of
- * people who are not logged in ask once their address misbehaved (or always,
- * if the directive says so):
+ * people who are not logged in ask once their address misbehaved, or much was
+ * tried about the number they name from anywhere (or always, if the directive
+ * says so):
  *
+ *     p->captcha_about = national_code;             when one is known
  *     return corr_captcha_due(p, track_show);       then p->captcha_due
  */
 
@@ -38,12 +40,15 @@ void corr_captcha_issue(corr_page_t *p);
 ngx_int_t corr_captcha_check(corr_page_t *p, corr_step_pt then);
 
 /*
- * `then` runs when p->captcha_due says whether this address has to answer
+ * `then` runs when p->captcha_due says whether this form has to answer
  * one.  Redis away: nobody has to (a captcha could not be checked either).
  */
 ngx_int_t corr_captcha_due(corr_page_t *p, corr_step_pt then);
 
-/* Counts a fault of this address: a wrong answer, a guess.  For an hour. */
+/*
+ * Counts a fault of this address and about this number: a wrong answer, a
+ * guess.  For an hour.
+ */
 void corr_captcha_blame(corr_page_t *p);
 
 /* Takes one back: what was suspected turned out well. */

@@ -194,6 +194,7 @@ struct corr_page_s {
     corr_session_t           session;
     corr_session_work_t     *session_work;
     corr_captcha_work_t     *captcha_work;
+    corr_str_t               captcha_about;  /* a number; http/captcha.h */
     corr_throttle_work_t    *throttle_work;
     corr_view_t             *view;
     corr_db_t               *db;

@@ -27,8 +27,9 @@
 #define CORR_SESSION_HASH     64
 #define CORR_CSRF_SHOWN       (4 * CORR_SECRETS_MAC)    /* hex, masked */
 #define CORR_COOKIES_MAX      16
-#define CORR_AGENT_MAX        120
+#define CORR_AGENT_MAX        256
 #define CORR_BROWSER_LIFE     (365 * 24 * 3600)
+#define CORR_NEXT_MAX         512        /* bytes of where one was */
 
 
 struct corr_session_work_s {
@@ -53,6 +54,7 @@ static ngx_int_t corr_session_timed(corr_page_t *p);
 static corr_str_t corr_session_handle(corr_page_t *p, corr_str_t hash);
 static corr_str_t corr_session_members(corr_page_t *p, corr_who_e who,
     int64_t id);
+static corr_str_t corr_session_where(corr_page_t *p);
 static ngx_int_t corr_session_unavailable(corr_page_t *p, corr_op_t *op);
 static corr_session_work_t *corr_session_work(corr_page_t *p);
 static corr_str_t corr_session_text(corr_page_t *p, const char *format, ...);
@@ -178,21 +180,52 @@ corr_session_missing(corr_page_t *p)
     corr_str_t  none = corr_null_str;
 
     return corr_session_missing_for(p, p->route->method == CORR_GET
-                                       ? p->path : none);
+                                       ? corr_session_where(p) : none);
 }
 
+
+/* The page with its query, to come back to; without it when it is endless. */
+
+static corr_str_t
+corr_session_where(corr_page_t *p)
+{
+    u_char     *where, *last;
+    ngx_str_t  *args;
+
+    args = &p->request->args;
+
+    if (args->len == 0 || p->path.len + args->len > CORR_NEXT_MAX) {
+        return p->path;
+    }
+
+    where = ngx_pnalloc(p->pool, p->path.len + 1 + args->len);
+    if (where == NULL) {
+        return p->path;
+    }
+
+    last = ngx_sprintf(where, "%*s?%V", p->path.len, p->path.data, args);
+
+    return corr_make_str(where, last - where);
+}
+
+
+/* Who had a session is told that it has ended; who had none, nothing. */
 
 ngx_int_t
 corr_session_missing_for(corr_page_t *p, corr_str_t next)
 {
-    corr_str_t  none = corr_null_str;
+    corr_str_t   none = corr_null_str;
+    const char  *ended;
 
     if (p->json) {
         return corr_reply_error(p, NGX_HTTP_UNAUTHORIZED,
                                 CORR_MSG_SESSION_ENDED, 0, NULL);
     }
 
+    ended = (p->route->method == CORR_GET) ? "" : "ended=1&";
+
     if (corr_session_was(p)) {
+        ended = "ended=1&";
         corr_reply_cookie(p, corr_session_cookie(p), none, 0);
     }
 
@@ -202,9 +235,8 @@ corr_session_missing_for(corr_page_t *p, corr_str_t next)
 
     next = corr_escape(&p->alloc, CORR_ESCAPE_URL, next);
 
-    return corr_reply_redirect(p, "/login?%snext=%*s",
-                               p->route->method == CORR_GET ? "" : "ended=1&",
-                               next.len, next.data);
+    return corr_reply_redirect(p, "/login?%snext=%*s", ended, next.len,
+                               next.data);
 }
 
 

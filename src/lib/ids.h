@@ -91,6 +91,8 @@ int corr_check_uuid(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
  * CORR_INVALID when it is not of that form.
  */
 
+#define CORR_NATIONAL_CODE_LEN   10
+
 #define CORR_MOBILE_LEN      11
 #define CORR_MOBILE_FIRST    4
 #define CORR_MOBILE_HIDDEN   3

@@ -1,34 +1,17 @@
 /*
- * Clerks log in with user name and password, then with the code of their
- * authenticator; and log out.
+ * Clerks log in with user name and password (see signin.h), then with the
+ * code of their authenticator; and log out.
  *
  * Between the two the session is half: it opens the page of the code and
  * nothing else.
  */
 
-#include "shared.h"
+#include "signin.h"
 
 #include "../lib/escape.h"
-#include "../services/passwords_work.h"
 #include "../services/totp.h"
 
 
-typedef struct {
-    corr_task_t             *verify;
-    int64_t                  staff;
-    int64_t                  epoch;
-    corr_str_t               hash;
-} corr_clerk_login_t;
-
-
-static ngx_int_t corr_clerk_login_show(corr_page_t *p);
-static ngx_int_t corr_clerk_login_try(corr_page_t *p);
-static ngx_int_t corr_clerk_login_tried(corr_page_t *p);
-static ngx_int_t corr_clerk_login_wait(corr_page_t *p, corr_rows_t *rows,
-    const char *field);
-static ngx_int_t corr_clerk_login_verified(corr_page_t *p);
-static ngx_int_t corr_clerk_login_done(corr_page_t *p);
-static ngx_int_t corr_clerk_login_totp(corr_page_t *p);
 static ngx_int_t corr_clerk_totp_show(corr_page_t *p);
 static ngx_int_t corr_clerk_totp_try(corr_page_t *p);
 static ngx_int_t corr_clerk_totp_tried(corr_page_t *p);
@@ -39,14 +22,6 @@ static ngx_int_t corr_clerk_logout_noted(corr_page_t *p);
 static ngx_int_t corr_clerk_logout_done(corr_page_t *p);
 
 
-static const corr_rule_t  corr_clerk_login_rules[] = {
-    { "username", CORR_RULE_LINE, CORR_REQUIRED, 0, 60,
-      CORR_MSG_USERNAME_REQUIRED, CORR_MSG_STAFF_LOGIN_WRONG, NULL },
-    { "password", CORR_RULE_RAW, CORR_REQUIRED, 0, 512,
-      CORR_MSG_PASSWORD_REQUIRED, CORR_MSG_STAFF_LOGIN_WRONG, NULL },
-    { NULL, 0, 0, 0, 0, 0, 0, NULL }
-};
-
 static const corr_rule_t  corr_clerk_totp_rules[] = {
     { "code", CORR_RULE_DIGITS, CORR_REQUIRED, CORR_TOTP_DIGITS,
       CORR_TOTP_DIGITS, CORR_MSG_TOTP_REQUIRED, CORR_MSG_TOTP_WRONG, NULL },
@@ -55,11 +30,11 @@ static const corr_rule_t  corr_clerk_totp_rules[] = {
 
 
 const corr_step_pt  corr_clerk_login_steps[] = {
-    corr_clerk_login_show, NULL
+    corr_signin_show, NULL
 };
 
 const corr_step_pt  corr_clerk_login_try_steps[] = {
-    corr_clerk_login_try, NULL
+    corr_signin_try, NULL
 };
 
 const corr_step_pt  corr_clerk_totp_steps[] = {
@@ -75,136 +50,7 @@ const corr_step_pt  corr_clerk_logout_steps[] = {
 };
 
 
-static ngx_int_t
-corr_clerk_login_show(corr_page_t *p)
-{
-    corr_next_show(p);
-    corr_form_view(p, corr_clerk_login_rules);
-
-    return corr_reply_page(p, CORR_TPL_CLERK_LOGIN);
-}
-
-
-static ngx_int_t
-corr_clerk_login_try(corr_page_t *p)
-{
-    if (corr_form_check(p, corr_clerk_login_rules) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
-
-    corr_db_add(p, CORR_SQL_STAFF_LOGIN_TRY,
-                corr_pg_text(corr_form_value(p, "username")),
-                corr_pg_text(p->browser),
-                corr_pg_text(corr_page_address(p)));
-
-    return corr_db_send(p, corr_clerk_login_tried);
-}
-
-
-static ngx_int_t
-corr_clerk_login_tried(corr_page_t *p)
-{
-    corr_rows_t         *rows;
-    corr_clerk_login_t  *ctx;
-
-    ctx = corr_page_data(p, sizeof(corr_clerk_login_t));
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    rows = corr_db_rows(p, 0);
-
-    if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "try")) {
-        return corr_clerk_login_wait(p, rows, "");
-    }
-
-    ctx->staff = corr_rows_int(rows, 0, "staff_id");
-    ctx->hash = corr_rows_text(rows, 0, "password_hash");
-
-    ctx->verify = corr_password_verify(p->settings->passwords,
-                                       p->worker->cpu, &p->owner,
-                                       corr_form_value(p, "password"),
-                                       ctx->hash,
-                                       p->settings->page_timeout);
-    if (ctx->verify == NULL) {
-        return NGX_ERROR;
-    }
-
-    return corr_flow_then(p, corr_clerk_login_verified);
-}
-
-
-static ngx_int_t
-corr_clerk_login_wait(corr_page_t *p, corr_rows_t *rows, const char *field)
-{
-    corr_view_t  *values;
-
-    values = corr_view_create(&p->alloc);
-    if (values == NULL) {
-        return NGX_ERROR;
-    }
-
-    corr_view_int(values, "seconds", corr_rows_int(rows, 0, "wait"));
-    corr_form_error(p, field, CORR_MSG_STAFF_LOGIN_WAIT, values);
-
-    return corr_flow_again(p, 429);
-}
-
-
-static ngx_int_t
-corr_clerk_login_verified(corr_page_t *p)
-{
-    ngx_uint_t           right;
-    corr_clerk_login_t  *ctx = p->data;
-
-    if (ctx->verify->op.status != CORR_OP_OK) {
-        return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                CORR_MSG_BUSY, 5, "no thread for a password");
-    }
-
-    right = corr_password_result(ctx->verify)->right;
-
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
-
-    corr_db_add(p, CORR_SQL_STAFF_LOGIN_DONE,
-                corr_pg_text(corr_form_value(p, "username")),
-                ctx->staff ? corr_pg_int(ctx->staff) : corr_pg_null(),
-                right ? corr_pg_text(ctx->hash) : corr_pg_null(),
-                corr_pg_text(p->browser),
-                corr_pg_text(corr_page_address(p)));
-
-    return corr_db_send(p, corr_clerk_login_done);
-}
-
-
-static ngx_int_t
-corr_clerk_login_done(corr_page_t *p)
-{
-    corr_rows_t  *rows;
-
-    rows = corr_db_rows(p, 0);
-
-    if (corr_rows_int(rows, 0, "ok")) {
-        return corr_session_start(p, CORR_A_HALF,
-                                  corr_rows_int(rows, 0, "staff_id"),
-                                  corr_rows_int(rows, 0, "epoch"),
-                                  corr_clerk_login_totp);
-    }
-
-    corr_form_error(p, "", CORR_MSG_STAFF_LOGIN_WRONG, NULL);
-    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
-
-    return corr_flow_again(p, 422);
-}
-
-
-static ngx_int_t
+ngx_int_t
 corr_clerk_login_totp(corr_page_t *p)
 {
     corr_str_t  next;
@@ -266,7 +112,7 @@ corr_clerk_totp_tried(corr_page_t *p)
     }
 
     if (!corr_str_is(verdict, "try")) {
-        return corr_clerk_login_wait(p, rows, "code");
+        return corr_signin_wait(p, rows, "code", CORR_MSG_STAFF_LOGIN_WAIT);
     }
 
     right = corr_totp_typed(p, rows, &step);

@@ -1,7 +1,7 @@
 /*
  * The way through a page that shows what was written before it is sent:
  * the form is checked whole and kept as a draft; the page's one button sends
- * the draft (letters.c).
+ * the draft (letters.c), or it is thrown away.
  */
 
 #include "letter_form.h"
@@ -13,6 +13,8 @@ static ngx_int_t corr_draft_store(corr_page_t *p);
 static ngx_int_t corr_draft_stored(corr_page_t *p);
 static ngx_int_t corr_draft_find(corr_page_t *p);
 static ngx_int_t corr_draft_show(corr_page_t *p);
+static ngx_int_t corr_draft_discard(corr_page_t *p);
+static ngx_int_t corr_draft_discarded(corr_page_t *p);
 
 
 const corr_step_pt  corr_draft_check_steps[] = {
@@ -26,6 +28,12 @@ const corr_step_pt  corr_draft_check_steps[] = {
 
 const corr_step_pt  corr_draft_steps[] = {
     corr_draft_find,
+    NULL
+};
+
+
+const corr_step_pt  corr_draft_discard_steps[] = {
+    corr_draft_discard,
     NULL
 };
 
@@ -104,4 +112,27 @@ corr_draft_show(corr_page_t *p)
     corr_form_key(p);
 
     return corr_reply_page(p, CORR_TPL_LETTERS_CHECK);
+}
+
+
+static ngx_int_t
+corr_draft_discard(corr_page_t *p)
+{
+    corr_str_t  draft;
+
+    if (corr_check_uuid(&p->alloc, p->params[0], &draft) != CORR_OK) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    corr_db_begin(p, CORR_WRITE);
+    corr_db_add(p, CORR_SQL_DRAFT_REMOVE, corr_pg_text(draft));
+
+    return corr_db_send(p, corr_draft_discarded);
+}
+
+
+static ngx_int_t
+corr_draft_discarded(corr_page_t *p)
+{
+    return corr_reply_redirect(p, "/desk/letters?flash=draft_discarded");
 }

@@ -16,7 +16,6 @@
 #include "../services/identity_job.h"
 
 
-#define CORR_IDENTITY_ASKS_A_DAY   10
 #define CORR_NAME_MAX              60        /* characters */
 
 
@@ -211,7 +210,7 @@ corr_identity_ask(corr_page_t *p, const char *step)
     }
 
     corr_db_add(p, CORR_SQL_IDENTITY_ASK, corr_pg_text(corr_cstr(step)),
-                corr_pg_int(CORR_IDENTITY_ASKS_A_DAY),
+                corr_pg_int(p->settings->identity_asks_per_day),
                 corr_identity_typed(p, "first_name"),
                 corr_identity_typed(p, "last_name"),
                 corr_identity_typed(p, "father_name"));

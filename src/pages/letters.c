@@ -17,7 +17,6 @@ static ngx_int_t corr_letters_find(corr_page_t *p);
 static ngx_int_t corr_letters_show(corr_page_t *p);
 static void corr_letters_sent(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_letter_submit(corr_page_t *p);
-static corr_str_t corr_letter_submit_limits(corr_page_t *p);
 static ngx_int_t corr_letter_submitted(corr_page_t *p);
 static ngx_int_t corr_letter_open(corr_page_t *p);
 static ngx_int_t corr_letter_opened(corr_page_t *p);
@@ -63,6 +62,7 @@ corr_letters_find(corr_page_t *p)
                 corr_pg_int(CORR_LETTERS_PER_PAGE),
                 corr_pg_int((page - 1) * CORR_LETTERS_PER_PAGE));
     corr_db_add(p, CORR_SQL_LETTERS_COUNT, corr_pg_int(p->session.id));
+    corr_db_add(p, CORR_SQL_DRAFTS_LIST, corr_pg_int(p->session.id));
 
     if (corr_query(p, "sent").len) {
         corr_db_add(p, CORR_SQL_LETTERS_SENT, corr_pg_int(p->session.id),
@@ -87,7 +87,12 @@ corr_letters_show(corr_page_t *p)
     }
 
     corr_view_rows(p->view, "letters", letters);
-    corr_letters_sent(p, corr_db_rows(p, 2));
+
+    if (page == 1) {
+        corr_view_rows(p->view, "drafts", corr_db_rows(p, 2));
+    }
+
+    corr_letters_sent(p, corr_db_rows(p, 3));
 
     corr_page_pager(p, "/desk/letters?page=", page,
                     corr_rows_int(corr_db_rows(p, 1), 0, "letters"),
@@ -146,7 +151,7 @@ corr_letter_submit(corr_page_t *p)
                 form->company_silent ? corr_pg_null()
                                      : corr_pg_bool(form->company_checked),
                 corr_pg_text(corr_uploads_json(p)),
-                corr_pg_text(corr_letter_submit_limits(p)),
+                corr_page_limits(p),
                 form->keep.data ? corr_pg_text(form->keep)
                                 : corr_pg_null());
 
@@ -155,25 +160,6 @@ corr_letter_submit(corr_page_t *p)
     corr_db_on_refusal(p, corr_letter_refused);
 
     return corr_db_send(p, corr_letter_submitted);
-}
-
-
-static corr_str_t
-corr_letter_submit_limits(corr_page_t *p)
-{
-    u_char      *json, *last;
-    corr_str_t   none = corr_null_str;
-
-    json = ngx_pnalloc(p->pool, sizeof("{\"tracking_digits\":}")
-                                + NGX_INT64_LEN);
-    if (json == NULL) {
-        return none;
-    }
-
-    last = ngx_sprintf(json, "{\"tracking_digits\":%ui}",
-                       p->settings->tracking_digits);
-
-    return corr_make_str(json, last - json);
 }
 
 

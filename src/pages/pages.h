@@ -15,9 +15,11 @@ extern const corr_step_pt  corr_home_steps[];
 /* signup.c */
 extern const corr_step_pt  corr_signup_steps[];
 extern const corr_step_pt  corr_signup_request_steps[];
-extern const corr_step_pt  corr_signup_code_steps[];
-extern const corr_step_pt  corr_signup_resend_steps[];
-extern const corr_step_pt  corr_signup_verify_steps[];
+
+/* code_page.c: of sign-up, log-in and recovery */
+extern const corr_step_pt  corr_code_steps[];
+extern const corr_step_pt  corr_code_verify_steps[];
+extern const corr_step_pt  corr_code_resend_steps[];
 
 /* login.c */
 extern const corr_step_pt  corr_login_steps[];
@@ -29,14 +31,10 @@ extern const corr_step_pt  corr_login_code_steps[];
 extern const corr_step_pt  corr_login_code_check_steps[];
 extern const corr_step_pt  corr_login_mobile_steps[];
 extern const corr_step_pt  corr_login_mobile_check_steps[];
-extern const corr_step_pt  corr_login_verify_steps[];
-extern const corr_step_pt  corr_login_verify_check_steps[];
-extern const corr_step_pt  corr_login_resend_steps[];
+
+/* recover.c */
 extern const corr_step_pt  corr_recover_steps[];
 extern const corr_step_pt  corr_recover_check_steps[];
-extern const corr_step_pt  corr_recover_code_steps[];
-extern const corr_step_pt  corr_recover_verify_steps[];
-extern const corr_step_pt  corr_recover_resend_steps[];
 extern const corr_step_pt  corr_recover_password_steps[];
 extern const corr_step_pt  corr_recover_password_set_steps[];
 
@@ -110,6 +108,7 @@ extern const corr_step_pt  corr_letter_steps[];
 /* drafts.c */
 extern const corr_step_pt  corr_draft_check_steps[];
 extern const corr_step_pt  corr_draft_steps[];
+extern const corr_step_pt  corr_draft_discard_steps[];
 
 /* thread.c */
 extern const corr_step_pt  corr_correct_steps[];

@@ -3,7 +3,7 @@
  * needs a code to the new number and takes identity back to level 1.
  */
 
-#include "shared.h"
+#include "code_page.h"
 
 
 static ngx_int_t corr_profile_find(corr_page_t *p);
@@ -14,9 +14,6 @@ static ngx_int_t corr_mobile_find(corr_page_t *p);
 static ngx_int_t corr_mobile_show(corr_page_t *p);
 static ngx_int_t corr_mobile_post(corr_page_t *p);
 static ngx_int_t corr_mobile_request(corr_page_t *p);
-static ngx_int_t corr_mobile_requested(corr_page_t *p);
-static ngx_int_t corr_mobile_verify(corr_page_t *p);
-static ngx_int_t corr_mobile_verified(corr_page_t *p);
 static ngx_int_t corr_mobile_changed(corr_page_t *p);
 
 
@@ -119,7 +116,7 @@ corr_mobile_find(corr_page_t *p)
 {
     corr_db_begin(p, CORR_READ);
     corr_db_add(p, CORR_SQL_PERSON_SHOW, corr_pg_int(p->session.id));
-    corr_code_state(p, "mobile");
+    corr_code_state(p);
 
     return corr_db_send(p, NULL);
 }
@@ -155,7 +152,7 @@ corr_mobile_show(corr_page_t *p)
 static ngx_int_t
 corr_mobile_post(corr_page_t *p)
 {
-    return corr_form_raw(p, "code").data ? corr_mobile_verify(p)
+    return corr_form_raw(p, "code").data ? corr_code_verify(p)
                                          : corr_mobile_request(p);
 }
 
@@ -163,8 +160,6 @@ corr_mobile_post(corr_page_t *p)
 static ngx_int_t
 corr_mobile_request(corr_page_t *p)
 {
-    corr_code_t  code;
-
     if (corr_form_check(p, corr_mobile_rules) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -173,70 +168,18 @@ corr_mobile_request(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    if (corr_code_make(&p->alloc, p->settings->secrets, "mobile", p->browser,
-                       &code)
-        != CORR_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE);
-
-    corr_db_add(p, CORR_SQL_MOBILE_REQUEST,
-                corr_pg_text(corr_form_value(p, "mobile")),
-                corr_pg_text(p->browser),
-                corr_pg_text(corr_page_address(p)),
-                corr_pg_bytes(code.hash), corr_pg_bytes(code.secret),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-
-    return corr_db_send(p, corr_mobile_requested);
+    return corr_code_ask(p, CORR_SQL_MOBILE_REQUEST,
+                         corr_pg_text(corr_form_value(p, "mobile")));
 }
 
 
-static ngx_int_t
-corr_mobile_requested(corr_page_t *p)
+ngx_int_t
+corr_mobile_code_right(corr_page_t *p)
 {
-    return corr_code_requested(p, "/desk/profile/mobile?sent=1", "mobile");
-}
-
-
-static ngx_int_t
-corr_mobile_verify(corr_page_t *p)
-{
-    corr_str_t  hash;
-
-    hash = corr_code_typed(p, "mobile");
-
-    if (hash.len == 0) {
-        return corr_flow_again(p, 422);
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE);
-
-    corr_db_add(p, CORR_SQL_MOBILE_VERIFY, corr_pg_text(p->browser),
-                corr_pg_bytes(hash),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-
-    return corr_db_send(p, corr_mobile_verified);
-}
-
-
-static ngx_int_t
-corr_mobile_verified(corr_page_t *p)
-{
-    corr_rows_t  *rows;
-
-    rows = corr_db_rows(p, 0);
-
-    if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "ok")) {
-        corr_code_refused(p, rows);
-        return corr_flow_again(p, 422);
-    }
-
-    corr_code_confirmed(p);
     corr_relay_wake(p->worker->relay);
 
-    return corr_session_renew(p, corr_rows_int(rows, 0, "session_epoch"),
+    return corr_session_renew(p, corr_rows_int(corr_db_rows(p, 0), 0,
+                                               "session_epoch"),
                               corr_mobile_changed);
 }
 

@@ -4,6 +4,8 @@
 
 #include "shared.h"
 
+#include "../lib/agent.h"
+
 
 typedef struct {
     ngx_array_t             *list;         /* corr_session_info_t */
@@ -86,15 +88,27 @@ corr_sessions_show(corr_page_t *p)
 static void
 corr_sessions_row(corr_page_t *p, corr_session_info_t *info)
 {
-    corr_view_t  *row;
+    corr_view_t   *row;
+    corr_agent_t   agent;
 
     row = corr_view_append(p->view, "sessions");
+
+    corr_agent_read(info->agent, &agent);
+
+    corr_view_text(row, "agent", info->agent);
+
+    if (agent.browser) {
+        corr_view_cstr(row, "browser", agent.browser);
+    }
+
+    if (agent.device) {
+        corr_view_cstr(row, "device", agent.device);
+    }
 
     corr_view_text(row, "session_id", info->id);
     corr_view_time(row, "created_at", info->created);
     corr_view_time(row, "seen_at", info->seen);
     corr_view_text(row, "address", info->address);
-    corr_view_text(row, "agent", info->agent);
     corr_view_flag(row, "is_current", info->current);
 }
 

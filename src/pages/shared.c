@@ -1,7 +1,7 @@
 #include "shared.h"
 
 #include "../http/throttle.h"
-#include "../lib/escape.h"
+#include "../lib/digits.h"
 #include "../lib/encode.h"
 #include "../lib/escape.h"
 #include "../lib/ids.h"
@@ -10,7 +10,7 @@
 
 #define CORR_AGE_MAX         120         /* years of a person's life */
 
-#define CORR_CARRY_MAX       128         /* bytes of the text */
+#define CORR_CARRY_MAX       600         /* bytes of the text */
 #define CORR_CARRY_LIFE      600         /* seconds */
 #define CORR_CARRY_COOKIE    "correspondence-carry"
 
@@ -24,17 +24,17 @@ static ngx_int_t corr_page_captcha_issue(corr_page_t *p);
 static ngx_int_t corr_page_captcha_checked(corr_page_t *p);
 
 
-const corr_rule_t  corr_code_rules[] = {
-    { "code", CORR_RULE_DIGITS, CORR_REQUIRED, CORR_CODE_DIGITS,
-      CORR_CODE_DIGITS, CORR_MSG_CODE_REQUIRED, CORR_MSG_CODE_FORMAT, NULL },
-    { NULL, 0, 0, 0, 0, 0, 0, NULL }
-};
-
-
 corr_str_t
 corr_page_address(corr_page_t *p)
 {
     return corr_from_ngx(p->request->connection->addr_text);
+}
+
+
+corr_pg_param_t
+corr_page_limits(corr_page_t *p)
+{
+    return corr_pg_text(corr_from_ngx(p->settings->limits));
 }
 
 
@@ -231,9 +231,38 @@ corr_page_login_rate(corr_page_t *p)
 }
 
 
+/*
+ * The number that is tried: of the form, or handed on by the page before.
+ * Whether anybody has it makes no difference.
+ */
+
+void
+corr_page_about(corr_page_t *p)
+{
+    corr_str_t  number;
+
+    number = corr_form_raw(p, "national_code");
+
+    if (number.len == 0) {
+        number = corr_form_raw(p, "tracking_code");
+    }
+
+    if (number.len == 0) {
+        number = corr_carry_get(p);
+        number.len = ngx_min(number.len, CORR_NATIONAL_CODE_LEN);
+    }
+
+    if (number.len && number.len <= CORR_CARRY_MAX) {
+        p->captcha_about = corr_digits_clean(&p->alloc, number);
+    }
+}
+
+
 ngx_int_t
 corr_page_captcha(corr_page_t *p)
 {
+    corr_page_about(p);
+
     return corr_captcha_due(p, corr_page_captcha_issue);
 }
 
@@ -252,6 +281,8 @@ corr_page_captcha_issue(corr_page_t *p)
 ngx_int_t
 corr_page_captcha_due(corr_page_t *p)
 {
+    corr_page_about(p);
+
     return corr_captcha_due(p, corr_page_go_on);
 }
 
@@ -275,177 +306,6 @@ static ngx_int_t
 corr_page_captcha_checked(corr_page_t *p)
 {
     return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
-}
-
-
-ngx_int_t
-corr_code_requested(corr_page_t *p, const char *location, const char *field)
-{
-    int64_t       wait;
-    corr_str_t    verdict;
-    corr_rows_t  *rows;
-    corr_view_t  *values;
-
-    rows = corr_db_rows(p, 0);
-    verdict = corr_rows_text(rows, 0, "verdict");
-
-    corr_captcha_blame(p);
-
-    if (corr_str_is(verdict, "sent")) {
-        corr_relay_wake(p->worker->relay);
-        return corr_reply_redirect(p, location);
-    }
-
-    if (corr_str_is(verdict, "none")) {
-        return corr_reply_redirect(p, "/login/code?gone=1");
-    }
-
-    wait = corr_rows_int(rows, 0, "wait");
-
-    values = corr_view_create(&p->alloc);
-    if (values == NULL) {
-        return NGX_ERROR;
-    }
-
-    corr_view_int(values, "seconds", wait);
-    corr_view_int(p->view, "wait_seconds", wait);
-
-    corr_form_error(p, field,
-                    corr_str_is(verdict, "full") ? CORR_MSG_CODE_NOT_SENT
-                                                 : CORR_MSG_CODE_WAIT,
-                    values);
-
-    return corr_flow_again(p, 429);
-}
-
-
-ngx_int_t
-corr_code_resend(corr_page_t *p, const char *purpose, corr_step_pt then)
-{
-    corr_code_t  code;
-
-    if (corr_code_make(&p->alloc, p->settings->secrets, purpose, p->browser,
-                       &code)
-        != CORR_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
-
-    corr_db_add(p, CORR_SQL_CODE_RESEND, corr_pg_text(corr_cstr(purpose)),
-                corr_pg_text(p->browser),
-                corr_pg_text(corr_page_address(p)),
-                corr_pg_bytes(code.hash), corr_pg_bytes(code.secret),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-
-    return corr_db_send(p, then);
-}
-
-
-ngx_int_t
-corr_code_gone(corr_page_t *p)
-{
-    if (corr_query(p, "gone").len == 0 || p->again) {
-        return NGX_OK;
-    }
-
-    if (corr_session_cookie_value(p, "correspondence").len) {
-        return corr_reply_redirect(p, "/desk");
-    }
-
-    corr_form_error(p, "", CORR_MSG_CODE_NONE, NULL);
-
-    return NGX_OK;
-}
-
-
-void
-corr_code_state(corr_page_t *p, const char *purpose)
-{
-    corr_db_add(p, CORR_SQL_CODE_STATE,
-                corr_pg_text(corr_cstr(purpose)), corr_pg_text(p->browser),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-}
-
-
-ngx_int_t
-corr_code_state_show(corr_page_t *p, corr_rows_t *rows)
-{
-    corr_value_t  value;
-
-    if (rows->nrows == 0) {
-        return NGX_DECLINED;
-    }
-
-    corr_view_text(p->view, "mobile_masked",
-                   corr_page_mask(p, corr_rows_text(rows, 0, "mobile")));
-
-    value = corr_rows_get(rows, 0, "expires_at");
-    corr_view_value(p->view, "expires_at", value);
-
-    value = corr_rows_get(rows, 0, "resend");
-    corr_view_value(p->view, "resend_seconds", value);
-
-    corr_form_view(p, corr_code_rules);
-    corr_view_text(corr_view_object(corr_view_object(p->view, "form"),
-                                    "code"),
-                   "value", CORR_STR(""));
-
-    return NGX_OK;
-}
-
-
-corr_str_t
-corr_code_typed(corr_page_t *p, const char *purpose)
-{
-    corr_str_t  hash, none = corr_null_str;
-
-    if (corr_form_check(p, corr_code_rules) != NGX_OK || p->failed_form
-        || corr_code_hash(&p->alloc, p->settings->secrets, purpose,
-                          p->browser, corr_form_value(p, "code"), &hash)
-           != CORR_OK)
-    {
-        return none;
-    }
-
-    return hash;
-}
-
-
-void
-corr_code_refused(corr_page_t *p, corr_rows_t *rows)
-{
-    int64_t       left;
-    corr_view_t  *values;
-
-    if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "wrong")) {
-        corr_form_error(p, "code", CORR_MSG_CODE_EXPIRED, NULL);
-        return;
-    }
-
-    corr_captcha_blame(p);
-
-    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
-
-    left = corr_rows_int(rows, 0, "tries_left");
-    values = corr_view_create(&p->alloc);
-
-    if (values) {
-        corr_view_int(values, "tries", left);
-        corr_view_int(values, "tries_left", left);
-    }
-
-    corr_form_error(p, "code", left > 0 ? CORR_MSG_CODE_WRONG
-                                        : CORR_MSG_CODE_WRONG_LAST,
-                    values);
-}
-
-
-void
-corr_code_confirmed(corr_page_t *p)
-{
-    corr_captcha_forgive(p);
 }
 
 

@@ -22,6 +22,9 @@
 /* The address of the browser, as statements take it. */
 corr_str_t corr_page_address(corr_page_t *p);
 
+/* The directives about limits, as statements take them. */
+corr_pg_param_t corr_page_limits(corr_page_t *p);
+
 /* 0912•••4567, of a stored mobile; the template chooses the digits. */
 corr_str_t corr_page_mask(corr_page_t *p, corr_str_t mobile);
 
@@ -57,53 +60,13 @@ ngx_int_t corr_page_birth_date(corr_page_t *p, int64_t *days);
  * shows a form, and of one that takes it (due first, check when the rest of
  * the form is right, since an answer is good for once).
  */
+void corr_page_about(corr_page_t *p);      /* called by the steps */
 ngx_int_t corr_page_captcha(corr_page_t *p);
 ngx_int_t corr_page_captcha_due(corr_page_t *p);
 ngx_int_t corr_page_captcha_check(corr_page_t *p);
 
 /* A step: so many log-ins of an address in a minute. */
 ngx_int_t corr_page_login_rate(corr_page_t *p);
-
-
-/*
- * One-time codes on pages.  `purpose` as in services/codes.h.
- *
- * An address is to blame for a code until it is confirmed, so that asking
- * for many, whoever's they are, ends in a captcha.
- *
- * corr_code_requested() is behind a statement that asked for a code: sent
- * goes to `location`, wait and full become an error at `field`.
- */
-ngx_int_t corr_code_requested(corr_page_t *p, const char *location,
-    const char *field);
-
-/* Asks for another code of the same purpose. */
-ngx_int_t corr_code_resend(corr_page_t *p, const char *purpose,
-    corr_step_pt then);
-
-/*
- * A step of the page where codes are asked for, first in its list: behind
- * "?gone=1" it says that no code is in progress, or, when the code was used
- * and this browser is logged in since (a double click), goes to the desk.
- */
-ngx_int_t corr_code_gone(corr_page_t *p);
-
-/* Adds code_state to the pipeline; …_show() puts it into the view. */
-void corr_code_state(corr_page_t *p, const char *purpose);
-
-/* NGX_DECLINED: nothing was asked for in this browser. */
-ngx_int_t corr_code_state_show(corr_page_t *p, corr_rows_t *rows);
-
-/* The hash of the field `code`; an empty text when the field is refused. */
-corr_str_t corr_code_typed(corr_page_t *p, const char *purpose);
-
-/* "wrong" and "expired" of a verifying statement, as an error at `code`. */
-void corr_code_refused(corr_page_t *p, corr_rows_t *rows);
-
-/* The code was right: nobody is to blame for it any more. */
-void corr_code_confirmed(corr_page_t *p);
-
-extern const corr_rule_t  corr_code_rules[];
 
 
 /*

@@ -7,11 +7,10 @@
  * Shahkar is asked at once whose it is.
  */
 
-#include "shared.h"
+#include "code_page.h"
 
 #include "../lib/jalali.h"
 #include "../services/gateway.h"
-#include "../services/relay.h"
 
 
 typedef struct {
@@ -24,13 +23,6 @@ typedef struct {
 static ngx_int_t corr_signup_show(corr_page_t *p);
 static ngx_int_t corr_signup_check(corr_page_t *p);
 static ngx_int_t corr_signup_request(corr_page_t *p);
-static ngx_int_t corr_signup_requested(corr_page_t *p);
-static ngx_int_t corr_signup_code_find(corr_page_t *p);
-static ngx_int_t corr_signup_code_show(corr_page_t *p);
-static ngx_int_t corr_signup_resend(corr_page_t *p);
-static ngx_int_t corr_signup_resent(corr_page_t *p);
-static ngx_int_t corr_signup_verify(corr_page_t *p);
-static ngx_int_t corr_signup_verified(corr_page_t *p);
 static ngx_int_t corr_signup_claim(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_signup_answered(corr_page_t *p);
 static ngx_int_t corr_signup_claimed(corr_page_t *p);
@@ -60,27 +52,6 @@ const corr_step_pt  corr_signup_request_steps[] = {
     corr_signup_check,
     corr_page_captcha_check,
     corr_signup_request,
-    NULL
-};
-
-
-const corr_step_pt  corr_signup_code_steps[] = {
-    corr_page_captcha,
-    corr_signup_code_find,
-    NULL
-};
-
-
-const corr_step_pt  corr_signup_resend_steps[] = {
-    corr_page_captcha_due,
-    corr_page_captcha_check,
-    corr_signup_resend,
-    NULL
-};
-
-
-const corr_step_pt  corr_signup_verify_steps[] = {
-    corr_signup_verify,
     NULL
 };
 
@@ -117,96 +88,17 @@ corr_signup_check(corr_page_t *p)
 static ngx_int_t
 corr_signup_request(corr_page_t *p)
 {
-    corr_code_t     code;
     corr_signup_t  *ctx = p->data;
 
-    if (corr_code_make(&p->alloc, p->settings->secrets, "signup", p->browser,
-                       &code)
-        != CORR_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
-
-    corr_db_add(p, CORR_SQL_SIGNUP_REQUEST,
-                corr_pg_text(corr_form_value(p, "national_code")),
-                corr_pg_text(corr_form_value(p, "mobile")),
-                corr_pg_text(corr_page_date(p, ctx->birth_date)),
-                corr_pg_text(p->browser),
-                corr_pg_text(corr_page_address(p)),
-                corr_pg_bytes(code.hash), corr_pg_bytes(code.secret),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-
-    return corr_db_send(p, corr_signup_requested);
+    return corr_code_ask(p, CORR_SQL_SIGNUP_REQUEST,
+                         corr_pg_text(corr_form_value(p, "national_code")),
+                         corr_pg_text(corr_form_value(p, "mobile")),
+                         corr_pg_text(corr_page_date(p, ctx->birth_date)));
 }
 
 
-static ngx_int_t
-corr_signup_requested(corr_page_t *p)
-{
-    return corr_code_requested(p, "/signup/code", "");
-}
-
-
-static ngx_int_t
-corr_signup_code_find(corr_page_t *p)
-{
-    corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
-    corr_code_state(p, "signup");
-
-    return corr_db_send(p, corr_signup_code_show);
-}
-
-
-static ngx_int_t
-corr_signup_code_show(corr_page_t *p)
-{
-    if (corr_code_state_show(p, corr_db_rows(p, 0)) != NGX_OK) {
-        return corr_reply_redirect(p, "/signup?gone=1");
-    }
-
-    return corr_reply_page(p, CORR_TPL_SIGNUP_CODE);
-}
-
-
-static ngx_int_t
-corr_signup_resend(corr_page_t *p)
-{
-    return corr_code_resend(p, "signup", corr_signup_resent);
-}
-
-
-static ngx_int_t
-corr_signup_resent(corr_page_t *p)
-{
-    return corr_code_requested(p, "/signup/code?flash=code_sent", "");
-}
-
-
-static ngx_int_t
-corr_signup_verify(corr_page_t *p)
-{
-    corr_str_t  hash;
-
-    hash = corr_code_typed(p, "signup");
-
-    if (hash.len == 0) {
-        return corr_flow_again(p, 422);
-    }
-
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
-
-    corr_db_add(p, CORR_SQL_SIGNUP_VERIFY, corr_pg_text(p->browser),
-                corr_pg_bytes(hash), corr_pg_text(corr_page_address(p)),
-                corr_pg_text(corr_code_limits(&p->alloc, p->settings)));
-
-    return corr_db_send(p, corr_signup_verified);
-}
-
-
-static ngx_int_t
-corr_signup_verified(corr_page_t *p)
+ngx_int_t
+corr_signup_code_right(corr_page_t *p)
 {
     corr_str_t    verdict;
     corr_rows_t  *rows;
@@ -214,18 +106,7 @@ corr_signup_verified(corr_page_t *p)
     rows = corr_db_rows(p, 0);
     verdict = corr_rows_text(rows, 0, "verdict");
 
-    if (corr_str_is(verdict, "ok")) {
-        corr_code_confirmed(p);
-
-        return corr_session_start(p, CORR_A_PERSON,
-                                  corr_rows_int(rows, 0, "person_id"),
-                                  corr_rows_int(rows, 0, "session_epoch"),
-                                  corr_signup_desk);
-    }
-
     if (corr_str_is(verdict, "claim")) {
-        corr_code_confirmed(p);
-
         return corr_signup_claim(p, rows);
     }
 
@@ -234,9 +115,10 @@ corr_signup_verified(corr_page_t *p)
                                 CORR_MSG_ACCOUNT_BLOCKED, 0, NULL);
     }
 
-    corr_code_refused(p, rows);
-
-    return corr_flow_again(p, 422);
+    return corr_session_start(p, CORR_A_PERSON,
+                              corr_rows_int(rows, 0, "person_id"),
+                              corr_rows_int(rows, 0, "session_epoch"),
+                              corr_signup_desk);
 }
 
 

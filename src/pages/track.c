@@ -53,6 +53,8 @@ const corr_step_pt  corr_track_find_steps[] = {
 static ngx_int_t
 corr_track_form(corr_page_t *p)
 {
+    corr_page_about(p);
+
     return corr_captcha_due(p, corr_track_show);
 }
 
@@ -81,6 +83,8 @@ corr_track_limit(corr_page_t *p)
 static ngx_int_t
 corr_track_due(corr_page_t *p)
 {
+    corr_page_about(p);
+
     return corr_captcha_due(p, corr_track_check);
 }
 

@@ -54,26 +54,3 @@ corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
 
     return CORR_OK;
 }
-
-
-corr_str_t
-corr_code_limits(const corr_alloc_t *a, const corr_settings_t *s)
-{
-    u_char      *json, *last;
-    corr_str_t   none = corr_null_str;
-
-    json = corr_alloc(a, 256);
-    if (json == NULL) {
-        return none;
-    }
-
-    last = ngx_snprintf(json, 256,
-                        "{\"life\":%T,\"tries\":%ui,\"mobile_hour\":%ui,"
-                        "\"mobile_day\":%ui,\"address_hour\":%ui,"
-                        "\"total_day\":%ui}",
-                        s->code_lifetime, s->code_tries,
-                        s->codes_per_mobile_hour, s->codes_per_mobile_day,
-                        s->codes_per_address_hour, s->codes_per_day);
-
-    return corr_make_str(json, last - json);
-}

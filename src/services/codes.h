@@ -36,9 +36,4 @@ int corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
     const char *purpose, corr_str_t browser, corr_str_t digits,
     corr_str_t *hash);
 
-/* The directives about codes, as the functions in SQL take them: JSON. */
-corr_str_t corr_code_limits(const corr_alloc_t *a,
-    const corr_settings_t *settings);
-
-
 #endif /* CORR_CODES_H */

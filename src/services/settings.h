@@ -45,6 +45,7 @@ typedef struct {
     ngx_str_t                thread_pool;
     ngx_str_t                disk_thread_pool;
     ngx_str_t                body_name;      /* of the government body */
+    ngx_str_t                contact;        /* a line for people, or none */
     ngx_str_t                url;            /* https://host, public */
     ngx_str_t                host;           /* of url */
     ngx_str_t                url_path;       /* citizen prefix in links */
@@ -69,10 +70,15 @@ typedef struct {
 
     /* codes */
     time_t                   code_lifetime;
-    ngx_uint_t               code_tries;
+    ngx_uint_t               code_tries;         /* of one code */
+    ngx_uint_t               code_person_tries;  /* in a row, over all codes,
+                                                    before waits grow */
+    time_t                   code_interval;      /* between the first two */
     ngx_uint_t               codes_per_mobile_hour;
     ngx_uint_t               codes_per_mobile_day;
+    ngx_uint_t               codes_per_person_day;
     ngx_uint_t               codes_per_address_hour;
+    ngx_uint_t               codes_per_address_day;
     ngx_uint_t               codes_per_day;      /* in total */
 
     /* throttles by address: requests in a window of a minute */
@@ -99,6 +105,11 @@ typedef struct {
 
     /* letters */
     ngx_uint_t               tracking_digits;    /* at the beginning */
+    ngx_uint_t               identity_asks_per_day;  /* of a person, of a
+                                                        gateway */
+    ngx_uint_t               letters_per_day;    /* of a person */
+    ngx_str_t                limits;             /* those that PostgreSQL
+                                                    sees to: JSON */
     size_t                   subject_max;        /* characters */
     size_t                   text_max;
 

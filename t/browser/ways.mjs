@@ -37,6 +37,7 @@ await run(async () => {
         await byCode(who);
         await byRecovery(who);
         await letter(who);
+        await discard(who);
         await correction(who, clerk);
         await followUp(who, clerk);
         await receipt(who);
@@ -232,6 +233,28 @@ async function letter(who) {
     await look(who, 'sent');
     like(await page.locator('main').innerText(), /بازبینی دوم/,
          `${how}: what was sent is what was checked`);
+}
+
+
+// What was begun and is not wanted any more.
+
+async function discard(who) {
+    const { page, how } = who;
+
+    await page.goto(`${base}/desk/letters/new`);
+    await page.fill('#subject', `رها شده ${how}`);
+    await page.fill('#address', 'اصفهان، خیابان چهارباغ، پلاک ۱۲');
+    await page.setInputFiles('input[type=file]', photo);
+    await check(page);
+    await page.waitForURL(/\/desk\/letters\/drafts\//);
+    await page.goto(`${base}/desk/letters`);
+    like(await page.locator('[aria-labelledby=drafts]').innerText(),
+         /رها شده/, `${how}: a draft stands in the list`);
+    await look(who, 'drafts');
+    await press(page, 'form[action$="/discard"] button',
+                /flash=draft_discarded/);
+    is(await page.locator('[aria-labelledby=drafts]').count(), 0,
+       `${how}: thrown away`);
 }
 
 

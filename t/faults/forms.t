@@ -156,11 +156,9 @@ is((answer($s))[0], 413, 'a chunked body without an end');
 
 # fields that are too long or no text at all
 
-for my $case ([ "\xff\xfe", 400 ], [ "a\0b", 400 ], [ "\xc0\xaf", 400 ],
-              [ "a\x01b", 422, 'subject_wrong' ],
-              [ "a\x1bb", 422, 'subject_wrong' ])
+for my $value ("\xff\xfe", "a\0b", "\xc0\xaf", "\xed\xa0\x80", "a\x01b",
+               "a\x1bb")
 {
-    my ($value, $want, $name) = @$case;
     my $text = multipart('XX', field(csrf => $csrf),
         field(submission_key => 'q' x 32), field(subject => $value),
         field(body => 'x'));
@@ -168,8 +166,38 @@ for my $case ([ "\xff\xfe", 400 ], [ "a\0b", 400 ], [ "\xc0\xaf", 400 ],
                               . $text);
 
     utf8::decode($page);
-    is($status, $want, 'no text: refused');
-    ok(index($page, msg($name // 'bad_request')) >= 0, 'in words');
+    is($status, 422, 'no text: refused');
+    ok(index($page, msg('subject_wrong')) >= 0, 'in words, at its field');
+    like($page, qr/<textarea[^>]*>x</, 'and the rest is kept');
+}
+
+# in an urlencoded form as well, and in a field of every other kind
+
+for my $case ([ '/login', 'national_code', 'national_code_format',
+                'password=x' ],
+              [ '/login', 'password', 'login_wrong',
+                'national_code=' . national_code() ],
+              [ '/login/code', 'national_code', 'national_code_format', '' ],
+              [ '/track', 'tracking_code', 'tracking_code_wrong',
+                'mobile_last4=1234' ])
+{
+    my ($path, $name, $message, $rest) = @$case;
+    my $nobody = $p->browser;
+
+    $nobody->get($path);
+
+    my $token = $nobody->dom->at('[name="csrf"]')->attr('value');
+
+    for my $bytes ('%00', '1%ff2', '%e2%80') {
+        $nobody->request(POST => $path,
+            { 'Content-Type' => 'application/x-www-form-urlencoded' },
+            "csrf=$token&$rest&$name=$bytes");
+        is($nobody->status, 422, "$path, $name, $bytes");
+        ok(index($nobody->body, msg($message)) >= 0
+           || index(Mojo::Util::decode('UTF-8', $nobody->body),
+                    msg($message)) >= 0, 'is told at the field')
+            or diag $nobody->text;
+    }
 }
 
 
@@ -246,13 +274,25 @@ close $slow;
 ok(wait_until(10, sub { ($b->json('/health')->{postgres}{connections} // 0)
                         == 2 }), 'PostgreSQL is well');
 
-for my $mode ('lose', 'drop') {
-    my $before = $p->value('SELECT count(*) FROM tickets');
+$b->identify;
 
-    $b->get('/desk/tickets/new');
+for my $case (map { my $mode = $_; map { [ $mode, $_ ] } qw(tickets letters) }
+              'lose', 'drop')
+{
+    my ($mode, $table) = @$case;
+    my $count = sub { $p->value("SELECT count(*) FROM $table") };
+    my $before = $count->();
+
+    $b->get("/desk/$table/new")->expect(200, "the form of $table");
     my %fields = (subject => "an answer: $mode", body => 'text',
                   submission_key => $b->dom->at('[name="submission_key"]')
-                                    ->val, csrf => $b->csrf);
+                                    ->val, csrf => $b->csrf,
+                  $table eq 'tickets' ? ()
+                  : (person_kind => 'natural', address => 'here',
+                     file => [ [ 'a.png', Portal::Browser::tiny_png($mode),
+                                 'image/png' ] ]));
+
+    # files go to the store before anything is said to PostgreSQL
     $proxy->mode($mode);
 
     my $back = fork // die;
@@ -263,29 +303,33 @@ for my $mode ('lose', 'drop') {
         POSIX::_exit(0);
     }
 
-    $b->post('/desk/tickets', \%fields);
+    $b->post("/desk/$table", { %fields });
     waitpid $back, 0;
     $proxy->mode('pass');
 
-    my $made = $p->value('SELECT count(*) FROM tickets') - $before;
+    my $made = $count->() - $before;
+    my $to = $b->path;
 
     if ($b->status == 303) {
-        is($made, 1, "$mode: told that it was taken, and it was");
+        is($made, 1, "$table, $mode: told that it was taken, and it was");
 
     } else {
-        is($b->status, 503, "$mode: or told that nobody knows");
-        cmp_ok($made, '<=', 1, "$mode: nothing twice");
+        is($b->status, 503, "$table, $mode: or told that nobody knows");
+        cmp_ok($made, '<=', 1, "$table, $mode: nothing twice");
         my $told = $b->text;
         like($told, $made ? qr/معلوم نیست/ : qr/معلوم نیست|دریافت نشد/,
-             "$mode: in words that are true");
+             "$table, $mode: in words that are true");
     }
 
     ok(wait_until(10, sub {
-        $b->post('/desk/tickets', \%fields)->status == 303 }),
-       "$mode: sending it again works");
-    is($p->value('SELECT count(*) FROM tickets') - $before, 1,
-       "$mode: there is one");
+        $b->post("/desk/$table", { %fields })->status == 303 }),
+       "$table, $mode: sending it again works");
+    is($b->path, $to // $b->path, "$table, $mode: and leads to the same");
+    is($count->() - $before, 1, "$table, $mode: there is one");
 }
+
+is($p->value(q{SELECT count(*) FROM messages WHERE letter_id IS NOT NULL}), 2,
+   'each letter has its one SMS');
 
 
 # A database that is gone says so, and that nothing was taken.

@@ -69,6 +69,73 @@ is($b->get('/health')->status, 503, 'refused: not ready');
 $proxy->mode('pass');
 well('refused');
 
+# A letter and its captcha: nothing is lost or taken by half, and pages of
+# nobody work on.
+
+$p->configure(replace => [[ qr/correspondence_captcha off;/,
+                            'correspondence_captcha on;' ]]);
+$p->reload;
+$b->identify;
+$b->get('/desk/letters/new')->expect(200, 'the letter form');
+
+my $id = $b->dom->at('[name="captcha_id"]')->val;
+my $image = $b->dom->at('.captcha img')->attr('src');
+my %letter = (%{ Portal::Browser::preset($b->form({}, 'form[enctype]')) },
+              person_kind => 'natural', address => 'here',
+              subject => 'without Redis', body => 'text',
+              captcha => $p->captcha_answer($id),
+              file => [ [ 'a.png', Portal::Browser::tiny_png('redis'),
+                          'image/png' ] ]);
+
+sub letters { $p->value('SELECT count(*) FROM letters') }
+
+$proxy->mode('refuse');
+ok(wait_until(10, sub { !up() }), 'Redis is away');
+
+my $nobody = $p->browser;
+
+is($nobody->get($_)->status, 503, 'no picture or sound: it may be answered')
+    for $image, $image =~ s/png$/wav/r;
+is($nobody->get($_)->status, 200, "$_ is shown")
+    for qw(/ /signup /login /login/code /recover /track);
+$nobody->get('/track')->submit({
+    tracking_code => $p->value('SELECT correspondence.tracking_candidate(8)'),
+    mobile_last4 => '1234' });
+is($nobody->status, 422, 'tracking answers');
+is($b->post('/desk/letters', { %letter })->status, 503,
+   'a letter: 503, as nobody knows who it is');
+like($b->body, qr/data-reference|<bdi/, 'with a page');
+is(letters(), 0, 'it is not taken');
+is($b->get('/desk/letters/new')->status, 503, 'nor is the form shown');
+is($nobody->post('/login', { national_code => $b->{person}{national_code},
+                             password => 'x' })->status, 422,
+   'a wrong password is told as such');
+$proxy->mode('pass');
+ok(wait_until(8, \&up), 'Redis is back');
+is($b->post('/desk/letters', { %letter })->status, 303,
+   'the same form is taken now, with the same answer');
+is(letters(), 1, 'once');
+
+# between the look-up of the session and that of the captcha nothing is
+# half done either: the answer is good for once and Redis forgot it
+
+$b->get('/desk/letters/new');
+%letter = (%{ Portal::Browser::preset($b->form({}, 'form[enctype]')) },
+           map { $_ => $letter{$_} } qw(person_kind address subject body
+                                        file));
+$letter{captcha} = $p->captcha_answer($b->dom->at('[name="captcha_id"]')->val);
+redis('del', grep { chomp; $_ } `redis-cli -s $socket --scan --pattern 'captcha:*'`);
+is($b->post('/desk/letters', { %letter })->status, 422,
+   'a captcha that Redis forgot');
+ok($b->error('captcha'), 'is asked for again');
+is(letters(), 1, 'and nothing is taken');
+is($b->dom->find('[name="kept_file"]')->size, 1, 'the file is kept');
+$b->submit({ captcha => $p->captcha_answer(
+                 $b->dom->at('[name="captcha_id"]')->val) }, 'form[enctype]');
+is($b->status, 303, 'with another answer it is')
+    or diag $b->dom->at('#error-summary');
+is(letters(), 2, 'one more letter');
+
 $proxy->mode('stall');
 
 my $crowd = Portal::Crowd->new($b, $page, 20);

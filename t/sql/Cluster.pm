@@ -278,7 +278,7 @@ sub make_person {
                 '1990-03-21', $who{browser}, "10.1.$n", "code-$n", "secret",
                 '{}');
     my $made = $self->call($dbh, 'signup_verify', $who{browser}, "code-$n",
-                           '10.0.0.1', '{}')->[0];
+                           '{}', '10.0.0.1')->[0];
     @who{qw(id epoch)} = @$made{qw(person_id session_epoch)};
 
     $self->identity($dbh, \%who, 'mobile', 'yes') if $who{level} >= 2;

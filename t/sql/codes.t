@@ -35,7 +35,7 @@ sub verify {
 
     return $pg->call($db, $purpose eq 'login' ? 'login_code_verify'
                                               : 'recover_verify',
-                     $browser // 'browser', $code, '10.0.0.1', '{}')->[0];
+                     $browser // 'browser', $code, '{}', '10.0.0.1')->[0];
 }
 
 
@@ -58,7 +58,7 @@ my @verdicts = $pg->parallel(50, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;
     my $v = $pg->call($dbh, 'login_code_verify', 'browser', 'right',
-                      '10.0.0.1', '{}')->[0];
+                      '{}', '10.0.0.1')->[0];
     "$v->{verdict} " . ($v->{person_id} // '');
 });
 is scalar(grep { $_ eq "ok $ali->{id}" } @verdicts), 1,
@@ -70,8 +70,8 @@ ask(login => $ali);
 @verdicts = $pg->parallel(40, sub {
     my ($dbh, $i) = @_;
     $pg->{statements} = undef;
-    $pg->call($dbh, 'login_code_verify', 'browser', "guess-$i", '10.0.0.1',
-              '{}')->[0]{verdict};
+    $pg->call($dbh, 'login_code_verify', 'browser', "guess-$i", '{}',
+              '10.0.0.1')->[0]{verdict};
 });
 is scalar(grep { $_ eq 'wrong' } @verdicts), 5, '40 guesses at once: five';
 is verify(login => 'right')->{verdict}, 'expired', 'and then it is closed';

@@ -26,22 +26,22 @@ my $sent = $pg->call($db, 'signup_request', $code, '09121111111',
 is $sent->{verdict}, 'sent', 'a code is made';
 is $sent->{resend}, 60, 'the next one in a minute';
 
-my $wrong = $pg->call($db, 'signup_verify', 'b1', 'wrong', '10.0.0.1',
-                      '{}')->[0];
+my $wrong = $pg->call($db, 'signup_verify', 'b1', 'wrong', '{}',
+                      '10.0.0.1')->[0];
 is $wrong->{verdict}, 'wrong', 'a wrong code';
 is $wrong->{tries_left}, 4, 'four tries left';
 
-my $other = $pg->call($db, 'signup_verify', 'b2', 'right', '10.0.0.1',
-                      '{}')->[0];
+my $other = $pg->call($db, 'signup_verify', 'b2', 'right', '{}',
+                      '10.0.0.1')->[0];
 is $other->{verdict}, 'expired', 'the right code in another browser';
 
-my $made = $pg->call($db, 'signup_verify', 'b1', 'right', '10.0.0.1',
-                     '{}')->[0];
+my $made = $pg->call($db, 'signup_verify', 'b1', 'right', '{}',
+                     '10.0.0.1')->[0];
 is $made->{verdict}, 'ok', 'the right code';
 ok $made->{created}, 'a new account';
 
-my $again = $pg->call($db, 'signup_verify', 'b1', 'right', '10.0.0.1',
-                      '{}')->[0];
+my $again = $pg->call($db, 'signup_verify', 'b1', 'right', '{}',
+                      '10.0.0.1')->[0];
 is $again->{verdict}, 'expired', 'a code works once';
 
 my $me = { id => $made->{person_id}, epoch => $made->{session_epoch},
@@ -68,7 +68,7 @@ is $pg->refused($db, sub { $pg->person($db, $me, 'password_set', undef, 'x') }),
 my $try = $pg->call($db, 'login_try', $code, 'b1', '10.0.0.1')->[0];
 is $try->{verdict}, 'try', 'log-in may be tried';
 is $try->{password_hash}, '$argon2id$one', 'against the hash';
-my $in = $pg->call($db, 'login_done', $code, $try->{person_id},
+my $in = $pg->call($db, 'login_done', $code, $try->{id},
                    '$argon2id$one', 'b1', '10.0.0.1')->[0];
 ok $in->{ok}, 'in';
 

@@ -26,8 +26,8 @@ sub sign_up {
     $pg->call($db, 'signup_request', $code, $mobile, '1990-03-21', $browser,
               "10.2.$browser", 'right', 'secret', '{}');
 
-    return $pg->call($db, 'signup_verify', $browser, 'right', '10.0.0.1',
-                     '{}')->[0];
+    return $pg->call($db, 'signup_verify', $browser, 'right', '{}',
+                     '10.0.0.1')->[0];
 }
 
 

@@ -6,8 +6,7 @@ package Portal::Chromium;
 #   use Portal::Chromium;
 #   Portal::Chromium->run('main_job');
 #
-# sql => [ … ] are statements for the database, before the story begins; the
-# rest is Portal's.
+# Whatever else is given is Portal's.
 
 use strict;
 use warnings;
@@ -32,10 +31,7 @@ sub run {
         plan skip_all => 'playwright-core is not installed (dev/install test)';
     }
 
-    my $sql = delete $o{sql} // [];
     my $p = Portal->new(captcha => 'on', workers => 2, %o);
-
-    $p->db->do($_) for @$sql;
 
     local $ENV{PORTAL} = $p->base;
     local $ENV{SANDBOX} = "http://127.0.0.1:$p->{instance}{gateway_port}";
