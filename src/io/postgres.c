@@ -32,6 +32,7 @@ static void corr_pg_flush(corr_pg_conn_t *c);
 static void corr_pg_read(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_drain(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_prepared(corr_pg_conn_t *c, PGresult *res);
+static ngx_int_t corr_pg_own_error(corr_pg_conn_t *c, PGresult *res);
 static ngx_int_t corr_pg_result(corr_pg_conn_t *c, PGresult *res);
 static ngx_int_t corr_pg_position(corr_pg_conn_t *c, ngx_uint_t last);
 static void corr_pg_keep(corr_pg_conn_t *c, corr_pg_work_t *work,
@@ -41,6 +42,7 @@ static void corr_pg_refused(corr_pg_conn_t *c, corr_pg_work_t *work,
 static void corr_pg_answered(corr_pg_conn_t *c, corr_pg_work_t *work);
 static void corr_pg_rest(corr_pg_conn_t *c);
 static void corr_pg_close_error(corr_pg_conn_t *c);
+static void corr_pg_close_saying(corr_pg_conn_t *c, const char *message);
 static void corr_pg_notice(void *data, const char *message);
 static corr_str_t corr_pg_field(ngx_pool_t *pool, PGresult *res, int field);
 
@@ -491,6 +493,10 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
         return c->state == CORR_PG_UP ? NGX_OK : NGX_ERROR;
     }
 
+    if (corr_pg_own_error(c, res) == NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (status == PGRES_FATAL_ERROR && !c->seen
         && c->statement < conf->nstatements)
     {
@@ -510,6 +516,32 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
     corr_pg_conn_close(c, (char *) text);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * An error without an SQLSTATE is libpq's own: no memory for a result, which
+ * may have been the sync.  Nobody knows what comes next.  NGX_OK: it was one,
+ * it is cleared and the connection closed.
+ */
+
+static ngx_int_t
+corr_pg_own_error(corr_pg_conn_t *c, PGresult *res)
+{
+    u_char  text[512];
+
+    if (PQresultStatus(res) != PGRES_FATAL_ERROR
+        || PQresultErrorField(res, PG_DIAG_SQLSTATE) != NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_cpystrn(text, (u_char *) PQresultErrorMessage(res), sizeof(text));
+    PQclear(res);
+
+    corr_pg_close_saying(c, (char *) text);
+
+    return NGX_OK;
 }
 
 
@@ -561,6 +593,10 @@ corr_pg_result(corr_pg_conn_t *c, PGresult *res)
         break;
 
     case PGRES_FATAL_ERROR:
+        if (corr_pg_own_error(c, res) == NGX_OK) {
+            return NGX_ERROR;
+        }
+
         rc = corr_pg_position(c, work->ncalls + 1);
 
         if (rc == NGX_OK) {
@@ -637,9 +673,6 @@ corr_pg_refused(corr_pg_conn_t *c, corr_pg_work_t *work, PGresult *res)
     const char    *state;
 
     state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    if (state == NULL) {
-        state = "";
-    }
 
     if (work->refused) {
         return;
@@ -824,11 +857,16 @@ corr_pg_timeout(ngx_event_t *ev)
 static void
 corr_pg_close_error(corr_pg_conn_t *c)
 {
+    corr_pg_close_saying(c, PQerrorMessage(c->db));
+}
+
+
+static void
+corr_pg_close_saying(corr_pg_conn_t *c, const char *message)
+{
     size_t       len;
     u_char       text[512];
-    const char  *message, *why;
-
-    message = PQerrorMessage(c->db);
+    const char  *why;
 
     /* "connection to server at …, port … failed: ": the log says where */
 

@@ -15,6 +15,7 @@
 
 #include <hiredis/hiredis.h>
 #include <hiredis/async.h>
+#include <hiredis/sds.h>
 
 
 /* An oldest command this late behind its deadline: the peer is dead. */
@@ -43,7 +44,9 @@ typedef struct {
     ngx_event_t              flush;    /* posted: write what was added */
     ngx_event_t              broken;   /* posted: it failed */
     char                     reason[160];
-    unsigned                 flushing:1;
+
+    /* says the first words when it is connected; NGX_ERROR: no memory */
+    ngx_int_t              (*greet)(corr_redis_t *redis);
 } corr_redis_link_t;
 
 
@@ -97,7 +100,7 @@ typedef struct {
 
 
 static void corr_redis_link_init(corr_redis_link_t *link,
-    corr_redis_t *redis);
+    corr_redis_t *redis, ngx_int_t (*greet)(corr_redis_t *redis));
 static ngx_array_t *corr_redis_candidates(corr_redis_t *redis);
 static corr_redis_addr_t *corr_redis_candidate(corr_redis_t *redis);
 
@@ -105,11 +108,14 @@ static void corr_redis_timer(ngx_event_t *ev);
 static void corr_redis_attempt(corr_redis_t *redis);
 static ngx_int_t corr_redis_text(struct sockaddr *sa, char *host, int *port);
 static void corr_redis_ask(corr_redis_t *redis);
+static ngx_int_t corr_redis_ask_master(corr_redis_t *redis);
 static void corr_redis_told(redisAsyncContext *ac, void *r, void *data);
 static ngx_uint_t corr_redis_literal(u_char *p, size_t len);
 static void corr_redis_found(ngx_event_t *ev);
 static void corr_redis_connect(corr_redis_t *redis);
 static ngx_int_t corr_redis_greet(corr_redis_t *redis);
+static ngx_int_t corr_redis_say_role(corr_redis_t *redis,
+    redisCallbackFn *fn);
 static void corr_redis_accepted(redisAsyncContext *ac, void *r, void *data);
 static void corr_redis_role(redisAsyncContext *ac, void *r, void *data);
 static ngx_uint_t corr_redis_master(const redisReply *r);
@@ -125,6 +131,8 @@ static void corr_redis_broken(ngx_event_t *ev);
 static void corr_redis_event(void *data, ngx_uint_t events,
     ngx_uint_t closing);
 static void corr_redis_flush(ngx_event_t *ev);
+static void corr_redis_connected(corr_redis_link_t *link);
+static void corr_redis_write(corr_redis_link_t *link);
 static void corr_redis_watch(corr_redis_link_t *link, ngx_uint_t set,
     ngx_uint_t clear);
 static void corr_redis_add_read(void *data);
@@ -142,6 +150,10 @@ static ngx_int_t corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
     const corr_str_t *argv);
 static void corr_redis_dispatch(corr_redis_t *redis);
 static void corr_redis_send(corr_redis_work_t *work);
+static ngx_int_t corr_redis_say(corr_redis_link_t *link,
+    redisCallbackFn *fn, int argc, const char **argv, const size_t *lengths);
+static ngx_int_t corr_redis_noted(redisAsyncContext *ac,
+    redisCallback *last);
 static void corr_redis_reply(redisAsyncContext *ac, void *r, void *data);
 static ngx_uint_t corr_redis_left(corr_redis_t *redis, const redisReply *r);
 static corr_op_status_e corr_redis_answer(corr_redis_work_t *work,
@@ -186,8 +198,8 @@ corr_redis_create(ngx_cycle_t *cycle, const corr_redis_conf_t *conf)
     ngx_queue_init(&redis->fifo);
     ngx_queue_init(&redis->queue);
 
-    corr_redis_link_init(&redis->data, redis);
-    corr_redis_link_init(&redis->scout, redis);
+    corr_redis_link_init(&redis->data, redis, corr_redis_greet);
+    corr_redis_link_init(&redis->scout, redis, corr_redis_ask_master);
 
     /* housekeeping: none of these may keep a worker that quits */
 
@@ -218,9 +230,11 @@ failed:
 
 
 static void
-corr_redis_link_init(corr_redis_link_t *link, corr_redis_t *redis)
+corr_redis_link_init(corr_redis_link_t *link, corr_redis_t *redis,
+    ngx_int_t (*greet)(corr_redis_t *redis))
 {
     link->redis = redis;
+    link->greet = greet;
 
     link->flush.handler = corr_redis_flush;
     link->flush.data = link;
@@ -397,18 +411,22 @@ corr_redis_text(struct sockaddr *sa, char *host, int *port)
 static void
 corr_redis_ask(corr_redis_t *redis)
 {
-    const char  *argv[3];
-    size_t       lengths[3];
-    ngx_str_t    name;
-
     redis->state = CORR_REDIS_ASKING;
 
     if (corr_redis_link_open(&redis->scout, redis->host, redis->port)
         != NGX_OK)
     {
         corr_redis_fail(redis, redis->scout.reason);
-        return;
     }
+}
+
+
+static ngx_int_t
+corr_redis_ask_master(corr_redis_t *redis)
+{
+    const char  *argv[3];
+    size_t       lengths[3];
+    ngx_str_t    name;
 
     name = redis->conf->master;
 
@@ -420,12 +438,7 @@ corr_redis_ask(corr_redis_t *redis)
     lengths[1] = sizeof("get-master-addr-by-name") - 1;
     lengths[2] = name.len;
 
-    if (redisAsyncCommandArgv(redis->scout.ac, corr_redis_told, redis, 3,
-                              argv, lengths)
-        != REDIS_OK)
-    {
-        corr_redis_fail(redis, "no memory");
-    }
+    return corr_redis_say(&redis->scout, corr_redis_told, 3, argv, lengths);
 }
 
 
@@ -512,11 +525,6 @@ corr_redis_connect(corr_redis_t *redis)
         != NGX_OK)
     {
         corr_redis_fail(redis, redis->data.reason);
-        return;
-    }
-
-    if (corr_redis_greet(redis) != NGX_OK) {
-        corr_redis_fail(redis, "no memory");
     }
 }
 
@@ -530,12 +538,11 @@ static ngx_int_t
 corr_redis_greet(corr_redis_t *redis)
 {
     int                       n;
+    u_char                    number[NGX_INT_T_LEN];
     const char               *argv[3];
     size_t                    lengths[3];
-    redisAsyncContext        *ac;
     const corr_redis_conf_t  *conf;
 
-    ac = redis->data.ac;
     conf = redis->conf;
 
     if (conf->password.len) {
@@ -552,27 +559,40 @@ corr_redis_greet(corr_redis_t *redis)
         argv[n] = (char *) conf->password.data;
         lengths[n++] = conf->password.len;
 
-        if (redisAsyncCommandArgv(ac, corr_redis_accepted, redis, n, argv,
-                                  lengths)
-            != REDIS_OK)
+        if (corr_redis_say(&redis->data, corr_redis_accepted, n, argv,
+                           lengths)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    if (conf->database > 0
-        && redisAsyncCommand(ac, corr_redis_accepted, redis, "SELECT %d",
-                             (int) conf->database)
-           != REDIS_OK)
-    {
-        return NGX_ERROR;
+    if (conf->database > 0) {
+        argv[0] = "SELECT";
+        lengths[0] = sizeof("SELECT") - 1;
+
+        argv[1] = (char *) number;
+        lengths[1] = ngx_sprintf(number, "%i", conf->database) - number;
+
+        if (corr_redis_say(&redis->data, corr_redis_accepted, 2, argv,
+                           lengths)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    if (redisAsyncCommand(ac, corr_redis_role, redis, "ROLE") != REDIS_OK) {
-        return NGX_ERROR;
-    }
+    return corr_redis_say_role(redis, corr_redis_role);
+}
 
-    return NGX_OK;
+
+static ngx_int_t
+corr_redis_say_role(corr_redis_t *redis, redisCallbackFn *fn)
+{
+    size_t       length = sizeof("ROLE") - 1;
+    const char  *role = "ROLE";
+
+    return corr_redis_say(&redis->data, fn, 1, &role, &length);
 }
 
 
@@ -672,8 +692,7 @@ corr_redis_send_ping(corr_redis_t *redis)
     ngx_add_timer(&redis->timer, CORR_REDIS_PING);
 
     if (redis->data.ac != NULL
-        && redisAsyncCommand(redis->data.ac, corr_redis_pong, redis, "ROLE")
-           == REDIS_OK)
+        && corr_redis_say_role(redis, corr_redis_pong) == NGX_OK)
     {
         redis->ping = 1;
     }
@@ -742,6 +761,10 @@ corr_redis_link_open(corr_redis_link_t *link, const char *host, int port)
 
     link->ac = ac;
 
+    /* writable: connected, or not */
+
+    corr_redis_watch(link, CORR_FD_WRITE, 0);
+
     return NGX_OK;
 }
 
@@ -809,8 +832,26 @@ corr_redis_event(void *data, ngx_uint_t events, ngx_uint_t closing)
     if (events == CORR_FD_READ) {
         redisAsyncHandleRead(link->ac);
 
+    } else if (link->ac->c.flags & REDIS_CONNECTED) {
+        corr_redis_write(link);
+
     } else {
-        redisAsyncHandleWrite(link->ac);
+        corr_redis_connected(link);
+    }
+}
+
+
+static void
+corr_redis_connected(corr_redis_link_t *link)
+{
+    redisAsyncHandleWrite(link->ac);
+
+    if (link->ac == NULL || !(link->ac->c.flags & REDIS_CONNECTED)) {
+        return;
+    }
+
+    if (link->greet(link->redis) != NGX_OK) {
+        corr_redis_fail(link->redis, "no memory");
     }
 }
 
@@ -825,13 +866,93 @@ corr_redis_flush(ngx_event_t *ev)
 {
     corr_redis_link_t  *link = ev->data;
 
-    if (link->ac == NULL) {
+    if (link->ac != NULL) {
+        corr_redis_write(link);
+    }
+}
+
+
+/*
+ * hiredis 0.14 takes a new buffer when the old one is written, does not look
+ * whether there was memory for it, and reads its length.  So it never has
+ * anything to write: what we write is taken out of its buffer in place.
+ */
+
+static void
+corr_redis_write(corr_redis_link_t *link)
+{
+    ssize_t        n;
+    ngx_err_t      err;
+    redisContext  *c;
+
+    c = &link->ac->c;
+
+    n = c->err ? 0 : write(c->fd, c->obuf, sdslen(c->obuf));
+
+    if (n == -1) {
+        err = ngx_socket_errno;
+        n = 0;
+
+        if (err != NGX_EAGAIN && err != NGX_EINTR) {
+            c->err = REDIS_ERR_IO;
+            *ngx_strerror(err, (u_char *) c->errstr, sizeof(c->errstr) - 1)
+                = '\0';
+        }
+    }
+
+    if (c->err) {
+        /* ends the connection, and writes nothing */
+        redisAsyncHandleWrite(link->ac);
         return;
     }
 
-    link->flushing = 1;
-    redisAsyncHandleWrite(link->ac);
-    link->flushing = 0;
+    sdsrange(c->obuf, (int) n, -1);
+
+    if (sdslen(c->obuf)) {
+        corr_redis_watch(link, CORR_FD_WRITE, 0);
+
+    } else {
+        corr_redis_watch(link, 0, CORR_FD_WRITE);
+    }
+}
+
+
+static ngx_int_t
+corr_redis_say(corr_redis_link_t *link, redisCallbackFn *fn, int argc,
+    const char **argv, const size_t *lengths)
+{
+    redisCallback  *last;
+
+    last = link->ac->replies.tail;
+
+    if (redisAsyncCommandArgv(link->ac, fn, link->redis, argc, argv, lengths)
+        != REDIS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return corr_redis_noted(link->ac, last);
+}
+
+
+/*
+ * Nor does it look whether there was memory for the callback of a command:
+ * the reply would meet an assertion.  The command was not written yet, and
+ * never is behind an error; so hiredis treats one that did not fit itself.
+ */
+
+static ngx_int_t
+corr_redis_noted(redisAsyncContext *ac, redisCallback *last)
+{
+    if (ac->replies.tail != last) {
+        return NGX_OK;
+    }
+
+    ac->c.err = REDIS_ERR_OOM;
+    ngx_cpystrn((u_char *) ac->c.errstr, (u_char *) "Out of memory",
+                sizeof(ac->c.errstr));
+
+    return NGX_ERROR;
 }
 
 
@@ -872,16 +993,6 @@ static void
 corr_redis_add_write(void *data)
 {
     corr_redis_link_t  *link = data;
-
-    /*
-     * hiredis takes a socket without an error for a connected one, so that
-     * it may be asked only after the kernel said it is writable.
-     */
-
-    if (link->flushing || !(link->ac->c.flags & REDIS_CONNECTED)) {
-        corr_redis_watch(link, CORR_FD_WRITE, 0);
-        return;
-    }
 
     ngx_post_event(&link->flush, &ngx_posted_events);
 }
@@ -1154,14 +1265,19 @@ corr_redis_dispatch(corr_redis_t *redis)
 static void
 corr_redis_send(corr_redis_work_t *work)
 {
-    corr_redis_t  *redis;
+    corr_redis_t       *redis;
+    redisCallback      *last;
+    redisAsyncContext  *ac;
 
     redis = work->redis;
+    ac = redis->data.ac;
+    last = ac->replies.tail;
 
-    if (redisAsyncFormattedCommand(redis->data.ac, corr_redis_reply, work,
+    if (redisAsyncFormattedCommand(ac, corr_redis_reply, work,
                                    (char *) work->command.data,
                                    work->command.len)
-        != REDIS_OK)
+        != REDIS_OK
+        || corr_redis_noted(ac, last) != NGX_OK)
     {
         corr_redis_end(work, CORR_OP_UNAVAILABLE);
         return;

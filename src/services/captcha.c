@@ -71,6 +71,7 @@ static int corr_captcha_png(const corr_captcha_t *captcha, corr_str_t id,
     corr_str_t *out);
 static void corr_captcha_digits_draw(gdImagePtr image,
     const unsigned char *digits, size_t n, corr_dice_t *dice);
+static int corr_captcha_room(gdImagePtr image);
 static void corr_captcha_digit_draw(gdImagePtr image, unsigned digit,
     const corr_pose_t *pose);
 static gdPoint corr_captcha_bend(const corr_pose_t *pose, double x, double y);
@@ -420,6 +421,11 @@ corr_captcha_png(const corr_captcha_t *captcha, corr_str_t id,
     (void) gdImageColorAllocate(large, 255, 255, 255);
     (void) gdImageColorAllocate(large, 0, 0, 0);
 
+    if (corr_captcha_room(large) != CORR_OK) {
+        gdImageDestroy(large);
+        return CORR_ERROR;
+    }
+
     corr_captcha_digits_draw(large, digits, n, &dice);
     corr_captcha_noise(large, &dice);
 
@@ -481,6 +487,29 @@ corr_captcha_digits_draw(gdImagePtr image, const unsigned char *digits,
 
         corr_captcha_digit_draw(image, digit, &pose);
     }
+}
+
+
+/*
+ * gd keeps what a polygon needs and enlarges it for a larger one; when there
+ * is no memory for that the next polygon meets a null pointer.  So the
+ * largest comes first, outside of the picture.
+ */
+
+static int
+corr_captcha_room(gdImagePtr image)
+{
+    int      i;
+    gdPoint  points[CORR_CAPTCHA_POINTS];
+
+    for (i = 0; i < CORR_CAPTCHA_POINTS; i++) {
+        points[i].x = -1;
+        points[i].y = -1;
+    }
+
+    gdImageFilledPolygon(image, points, CORR_CAPTCHA_POINTS, 0);
+
+    return image->polyInts != NULL ? CORR_OK : CORR_ERROR;
 }
 
 
