@@ -229,6 +229,10 @@ corr_db_send(corr_page_t *p, corr_step_pt then)
         return NGX_ERROR;
     }
 
+    if (p->exhausted) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     db->then = then;
 
     if (db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {

@@ -34,7 +34,7 @@ static void corr_flow_finish(corr_page_t *p, ngx_int_t rc);
 static ngx_int_t corr_flow_start(corr_page_t *p);
 static ngx_int_t corr_flow_allow(corr_page_t *p);
 static ngx_int_t corr_flow_form(corr_page_t *p);
-static void *corr_flow_palloc(void *pool, size_t size);
+static void *corr_flow_palloc(void *page, size_t size);
 
 
 /* What every request goes through before its route's own steps. */
@@ -124,7 +124,7 @@ corr_flow_prepare(corr_page_t *p)
     corr_fields_limits_t   limits;
 
     p->alloc.alloc = corr_flow_palloc;
-    p->alloc.pool = r->pool;
+    p->alloc.pool = p;
 
     p->view = corr_view_create(&p->alloc);
     p->checked = corr_view_create(&p->alloc);
@@ -152,9 +152,18 @@ corr_flow_prepare(corr_page_t *p)
 
 
 static void *
-corr_flow_palloc(void *pool, size_t size)
+corr_flow_palloc(void *page, size_t size)
 {
-    return ngx_palloc(pool, size);
+    void         *data;
+    corr_page_t  *p = page;
+
+    data = ngx_palloc(p->pool, size);
+
+    if (data == NULL) {
+        p->exhausted = 1;
+    }
+
+    return data;
 }
 
 
@@ -412,6 +421,12 @@ corr_flow_steps(corr_page_t *p, const corr_step_pt *steps)
 ngx_int_t
 corr_flow_again(corr_page_t *p, ngx_uint_t status)
 {
+    /* a field that could not be read is not a wrong one */
+
+    if (p->exhausted) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     if (p->unscanned) {
         status = NGX_HTTP_SERVICE_UNAVAILABLE;
     }

@@ -168,7 +168,8 @@ struct corr_page_s {
     corr_owner_t             owner;       /* of all its operations */
     ngx_http_request_t      *request;
     ngx_pool_t              *pool;
-    corr_alloc_t             alloc;       /* the same pool, for lib */
+    corr_alloc_t             alloc;       /* the same pool, for lib; tells
+                                             when it is exhausted */
     ngx_log_t               *log;
     corr_worker_t           *worker;
     corr_settings_t         *settings;
@@ -213,6 +214,9 @@ struct corr_page_s {
     unsigned                 unscanned:1; /* a file was refused because
                                              clamd is not there: 503 */
     unsigned                 captcha_due:1;  /* see http/captcha.h */
+    unsigned                 exhausted:1; /* there was no memory: what is
+                                             missing is nobody's fault, and
+                                             nothing is written */
 };
 
 

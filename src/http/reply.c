@@ -870,7 +870,7 @@ corr_reply_cookie_name(corr_page_t *p, const char *name)
         return corr_cstr(name);
     }
 
-    text = ngx_pnalloc(p->pool, sizeof("__Host-") + ngx_strlen(name));
+    text = corr_alloc(&p->alloc, sizeof("__Host-") + ngx_strlen(name));
     if (text == NULL) {
         return none;
     }

@@ -81,6 +81,12 @@ corr_session_find(corr_page_t *p)
 
     token = corr_session_token(p, corr_session_cookie(p));
 
+    /* whose cookie could not be read has one all the same */
+
+    if (p->exhausted) {
+        return NGX_ERROR;
+    }
+
     if (token.len == 0 || corr_route_is_open(p->route)) {
         return NGX_OK;
     }
@@ -98,7 +104,7 @@ corr_session_find(corr_page_t *p)
     argv[2] = CORR_STR("EX");
     argv[3] = corr_session_text(p, "%T", corr_session_idle(p));
 
-    if (argv[1].data == NULL || argv[3].data == NULL) {
+    if (p->exhausted) {
         return NGX_ERROR;
     }
 
@@ -688,7 +694,7 @@ corr_session_text(corr_page_t *p, const char *format, ...)
     va_list      args;
     corr_str_t   none = corr_null_str;
 
-    text = ngx_pnalloc(p->pool, 1024);
+    text = corr_alloc(&p->alloc, 1024);
     if (text == NULL) {
         return none;
     }
@@ -798,7 +804,7 @@ corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
     u_char      *hex, mac[CORR_SECRETS_MAC];
     corr_str_t   none = corr_null_str;
 
-    hex = ngx_pnalloc(p->pool, CORR_SESSION_HASH);
+    hex = corr_alloc(&p->alloc, CORR_SESSION_HASH);
     if (hex == NULL) {
         return none;
     }
@@ -994,7 +1000,7 @@ corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie)
     u_char      *mac;
     corr_str_t   parts[2], none = corr_null_str;
 
-    mac = ngx_pnalloc(p->pool, CORR_SECRETS_MAC);
+    mac = corr_alloc(&p->alloc, CORR_SECRETS_MAC);
     if (mac == NULL) {
         return none;
     }

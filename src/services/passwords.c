@@ -17,6 +17,7 @@
 #define CORR_PASSWORD_LIST      (4 * 1024 * 1024)    /* largest file, bytes */
 #define CORR_PASSWORD_UNIT      4                    /* "abcdabcd…" */
 #define CORR_PASSWORD_WORD      4                    /* bytes */
+#define CORR_ARGON2_HASH        32                   /* bytes, libsodium's */
 
 /* with less memory than this one pass is too few (OWASP) */
 
@@ -46,6 +47,9 @@ static int corr_password_is_common(const corr_passwords_t *passwords,
 static int corr_password_is_personal(const corr_passwords_t *passwords,
     char *folded, size_t len, const corr_str_t *words, size_t nwords);
 static size_t corr_password_strike(char *folded, size_t len, corr_str_t word);
+static int corr_password_verify(const char *known, corr_str_t text);
+static int corr_password_decode(const char *text, unsigned char *out,
+    size_t size, size_t *len, const char **end);
 
 
 corr_passwords_t *
@@ -500,6 +504,69 @@ corr_password_make(const corr_passwords_t *passwords, corr_str_t text,
 }
 
 
+/*
+ * crypto_pwhash_str_verify() in two steps: libsodium 1.0.18 calls it a wrong
+ * password when there was no memory to hash it.  CORR_ERROR is a fault:
+ * memory, or a broken hash.
+ */
+
+static int
+corr_password_verify(const char *known, corr_str_t text)
+{
+    int                 n, rc;
+    size_t              memory, salt_len, hash_len;
+    const char         *end;
+    unsigned            passes;
+    unsigned char       made[CORR_ARGON2_HASH];
+    unsigned char       salt[crypto_pwhash_SALTBYTES];
+    unsigned char       hash[CORR_ARGON2_HASH];
+
+    n = 0;
+
+    if (sscanf(known, "$argon2id$v=19$m=%zu,t=%u,p=1$%n", &memory, &passes,
+               &n)
+        != 2
+        || n == 0
+        || corr_password_decode(known + n, salt, sizeof(salt), &salt_len,
+                                &end)
+           != CORR_OK
+        || salt_len != sizeof(salt)
+        || *end != '$'
+        || corr_password_decode(end + 1, hash, sizeof(hash), &hash_len, &end)
+           != CORR_OK
+        || hash_len != sizeof(hash)
+        || *end != '\0'
+        || memory > SIZE_MAX / 1024)
+    {
+        return CORR_ERROR;
+    }
+
+    if (crypto_pwhash(made, sizeof(made), (char *) text.data, text.len, salt,
+                      passes, memory * 1024, crypto_pwhash_ALG_ARGON2ID13)
+        != 0)
+    {
+        return CORR_ERROR;
+    }
+
+    rc = sodium_memcmp(made, hash, sizeof(hash)) == 0 ? CORR_OK
+                                                      : CORR_INVALID;
+
+    sodium_memzero(made, sizeof(made));
+
+    return rc;
+}
+
+
+static int
+corr_password_decode(const char *text, unsigned char *out, size_t size,
+    size_t *len, const char **end)
+{
+    return sodium_base642bin(out, size, text, strlen(text), NULL, len, end,
+                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING)
+           == 0 ? CORR_OK : CORR_ERROR;
+}
+
+
 int
 corr_password_test(const corr_passwords_t *passwords, corr_str_t text,
     corr_str_t stored, int *rehash)
@@ -520,14 +587,10 @@ corr_password_test(const corr_passwords_t *passwords, corr_str_t text,
         known = hash;
     }
 
-    errno = 0;
-    rc = crypto_pwhash_str_verify(known, (char *) text.data, text.len);
+    rc = corr_password_verify(known, text);
 
-    if (rc != 0) {
-
-        /* anything but a mismatch is a fault: memory, or a broken hash */
-
-        return errno == EINVAL ? CORR_INVALID : CORR_ERROR;
+    if (rc != CORR_OK) {
+        return rc;
     }
 
     if (known == passwords->nobody) {
