@@ -445,7 +445,9 @@ sub nginx_command {
     my ($self, $log, @more) = @_;
     my $dir = $self->{dir};
 
-    return ($self->{nginx}, '-p', "$dir/nginx", '-c',
+    # before: what runs it, a debugger say
+
+    return (@{ $self->{before} // [] }, $self->{nginx}, '-p', "$dir/nginx", '-c',
             "$dir/nginx/nginx.conf", '-e', "$dir/logs/$log.log", @more);
 }
 
@@ -528,7 +530,7 @@ sub environment {
         HOME   => $self->{home},
         (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () }
              qw(PERL5LIB ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS LD_PRELOAD
-                CORR_FAIL_AT CORR_FAIL_LOG)),
+                CORR_FAULTS)),
     );
 }
 

@@ -25,6 +25,7 @@ package Portal;
 #   sandbox => [ … ]         more options of the servers
 #   start => 0               only PostgreSQL, Redis and sandbox run
 #   ready => 0               does not wait for /health to be well
+#   faults => $faults        nginx runs under Portal::Faults
 #
 # At the end every test also fails on an [alert], [crit] or [emerg], on what
 # a sanitizer said, on a leaked socket, on a process that died, and on a
@@ -112,8 +113,12 @@ sub new {
 
     $ENV{ASAN_OPTIONS} = "log_path=$dir/logs/asan:detect_odr_violation=0:"
                          . 'detect_stack_use_after_return=1:'
-                         . 'detect_leaks=0'    # pools are not freed at exit
+                         # pools are not freed at exit; a test may ask
+                         . 'detect_leaks=1:leak_check_at_exit=0:'
+                         . 'verify_asan_link_order=0'
         if $asan;
+    $ENV{LSAN_OPTIONS} = "suppressions=$top/t/tools/leaks.supp:use_tls=0:"
+                         . 'print_suppressions=0' if $asan;
     $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1' if $asan;
 
     $i->prepare;
@@ -312,7 +317,9 @@ sub captcha_answer {
     croak "no id of a captcha: $id" if $id !~ /^[A-Za-z0-9_-]+$/;
 
     my $key = "$self->{dir}/keys/portal.key";
-    my $digits = `cd '$top' && make -s build/corr-captcha >&2 && build/corr-captcha '$key' 5 $id`;
+
+    our $made //= system("cd '$top' && make -s build/corr-captcha >&2") == 0;
+    my $digits = `'$top/build/corr-captcha' '$key' 5 $id`;
 
     chomp $digits;
     return $digits;
@@ -470,6 +477,10 @@ sub stop_nginx { $_[0]->{instance}->stop_nginx }
 sub start_nginx {
     my ($self) = @_;
 
+    my $faults = $self->{options}{faults};
+
+    local %ENV = (%ENV, $faults ? $faults->environment : ());
+    $faults->port($self->port) if $faults;
     $self->{instance}->start_nginx(ready => $self->{options}{ready});
 }
 

@@ -23,7 +23,10 @@ package Portal::Proxy;
 #
 #   $proxy->cut(100);        closes each connection after 100 more bytes
 #                            from the server (mode pass)
-#   $proxy->counts           { accepted, open, up, down } since the start
+#   $proxy->hold(2);         passes two more answers; since the third they are
+#                            kept back until another mode is set
+#   $proxy->counts           { accepted, open, up, down } since the start,
+#                            and kept: bytes since the last hold()
 #   $proxy->stop;
 
 use strict;
@@ -51,7 +54,7 @@ sub new {
 
     my $worker = bless { to => $o{to}, address => $o{listen},
                          owner => $o{owner}, mode => 'pass', pairs => {},
-                         accepted => 0, up => 0, down => 0 },
+                         accepted => 0, up => 0, down => 0, kept => 0 },
                        "$class\::Worker";
 
     # listening before the fork: who returns from new() can connect
@@ -86,6 +89,7 @@ sub mode {
 
 
 sub cut    { $_[0]->say(cut => $_[1]) }
+sub hold   { $_[0]->say(hold => $_[1]) }
 sub counts { $_[0]->say('counts') }
 
 
@@ -193,7 +197,7 @@ sub interests {
         $read->add($pair->{s}) if !$pair->{s_end}
                                   && length $pair->{down} < 4 * 65536;
         $write->add($pair->{s}) if length $pair->{up};
-        $write->add($pair->{c}) if length $pair->{down};
+        $write->add($pair->{c}) if length $pair->{down} && !$self->holds;
     }
 
     return ($read, $write);
@@ -223,9 +227,13 @@ sub obey {
     } elsif ($word eq 'cut') {
         $_->{left} = $value for $self->pairs;
         $self->{cut} = $value;
+    } elsif ($word eq 'hold') {
+        $self->change('pass');
+        $self->{pass} = $value;
+        $self->{kept} = 0;
     } elsif ($word eq 'counts') {
         $answer = { open => scalar $self->pairs,
-                    map { $_ => $self->{$_} } qw(accepted up down) };
+                    map { $_ => $self->{$_} } qw(accepted up down kept) };
     }
 
     print $control encode_json($answer), "\n";
@@ -239,6 +247,7 @@ sub change {
 
     $self->{mode} = $mode;
     $self->{cut} = undef;
+    $self->{pass} = undef;
 
     if ($mode eq 'drop' || $mode eq 'refuse') {
         $self->end($_, 1) for $self->pairs;
@@ -349,8 +358,13 @@ sub receive {
 
     $self->{down} += $n;
     $pair->{down} .= $bytes;
-    $self->flush($pair->{c});
+    $self->{pass}-- if defined $self->{pass};
+    return $self->flush($pair->{c}) if !$self->holds;
+    $self->{kept} += $n;
 }
+
+
+sub holds { defined $_[0]{pass} && $_[0]{pass} < 0 }
 
 
 sub flush {

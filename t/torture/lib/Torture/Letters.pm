@@ -69,6 +69,8 @@ sub person {
 sub start {
     my ($self) = @_;
 
+    unlink "$self->{history}/stop";
+
     for my $n (0 .. $self->{clients} - 1) {
         my $pid = fork // die "fork: $!\n";
 
