@@ -19,8 +19,11 @@ LANGUAGE sql IMMUTABLE AS $$
             'WHERE s.substitute_id = $1 AND s.ended_at IS NULL '
             'AND $3 BETWEEN s.from_on AND s.to_on))' ELSE '$1' END
         WHEN 'unit' THEN
-            'l.id IN (SELECT r.letter_id FROM correspondence.referrals AS r '
-            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL)'
+            -- An array: a unit that has none is not looked for through all
+            -- letters.
+            'l.id = ANY (ARRAY(SELECT r.letter_id '
+            'FROM correspondence.referrals AS r '
+            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL))'
         WHEN 'referred' THEN
             'l.open_referrals > 0'
         WHEN 'late' THEN
@@ -34,9 +37,9 @@ LANGUAGE sql IMMUTABLE AS $$
     || CASE WHEN p_role <> 'expert' OR p_tab = 'unit' THEN ''
             WHEN p_tab IN ('new', 'mine') THEN ' AND false'
             WHEN p_tab = 'late' THEN
-            ' AND l.id IN (SELECT r.letter_id '
+            ' AND l.id = ANY (ARRAY(SELECT r.letter_id '
             'FROM correspondence.referrals AS r '
-            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL)'
+            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL))'
             -- as expert_letters
             ELSE ' AND EXISTS (SELECT FROM correspondence.referrals AS v '
             'WHERE v.letter_id = l.id AND v.unit_id = ANY ($2) '
