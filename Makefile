@@ -102,7 +102,9 @@ unit fuzz:
 lint:
 	@dev/lint
 
-bench: all
+bench:
+	@dev/install bench
+	@$(MAKE) -s all
 	@bench/run
 
 torture: all

@@ -12,49 +12,37 @@ use Time::HiRes qw(sleep);
 
 use Bench;
 
-use constant { UPLOADS => 40, WARM => 50_000, PAGES => 100_000,
-               LONG => 1_000_000 };
+use constant { UPLOADS => 40, WARM => 50_000, PAGES => 1_000_000 };
 
 
 sub run {
-    my ($report, $long) = @_;
+    my ($report) = @_;
     my $p = Bench::portal;
     my $who = Bench::person($p, 20);
 
-    pages($report, $p, $who, $long);
+    pages($report, $p, $who);
     uploads($report, $p, $who);
     Bench::stop($p);
 }
 
 
 sub pages {
-    my ($report, $p, $who, $long) = @_;
+    my ($report, $p, $who) = @_;
     my %o = (headers => { Cookie => $who->{cookie} });
     my $base = 'http://127.0.0.1:' . $p->port;
-
-    many($base, [ '/desk/letters' ], WARM, %o);
-
-    my $before = Bench::memory($p->workers);
-
-    many($base, [ '/desk/letters' ], PAGES, %o);
-
-    my $after = Bench::memory($p->workers);
-
-    $report->('the workers after 100,000 list pages', unit => 'KB',
-              ours => $after, reference => $before,
-              of => 'after 50,000', ratio => $after / $before, most => 1.02);
-
     my @mixed = ('/', '/signup', '/login', '/desk', '/desk/letters',
                  "/desk/letters/$who->{code}", '/desk/letters/new',
                  '/desk/profile', '/desk/tickets', '/nowhere');
-    my $n = $long ? LONG : LONG / 5;
 
     many($base, \@mixed, WARM, %o);
-    $before = Bench::memory($p->workers);
-    many($base, \@mixed, $n, %o);
-    $after = Bench::memory($p->workers);
 
-    $report->("the workers after $n mixed pages", unit => 'KB',
+    my $before = Bench::memory($p->workers);
+
+    many($base, \@mixed, PAGES, %o);
+
+    my $after = Bench::memory($p->workers);
+
+    $report->('the workers after 1,000,000 mixed pages', unit => 'KB',
               ours => $after, reference => $before, of => 'after 50,000',
               ratio => $after / $before, most => 1.02);
 }
