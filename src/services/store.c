@@ -52,6 +52,8 @@ static corr_store_error_e corr_directory_place(corr_incoming_t *in,
     corr_stored_t *stored);
 static int corr_directory_shelf(corr_store_t *store,
     const unsigned char *hash, char path[CORR_STORE_PATH]);
+static int corr_directory_settle(corr_store_t *store,
+    const unsigned char *hash, const char *shelf);
 static void corr_directory_doubt(corr_store_t *store,
     const unsigned char *hash);
 static unsigned char *corr_directory_safe(corr_store_t *store,
@@ -496,7 +498,9 @@ corr_directory_place(corr_incoming_t *in, corr_stored_t *stored)
 
     /* from here on it is too young for the collector */
 
-    if (placed == 0 && corr_directory_sync(shelf) == -1) {
+    if (placed == 0
+        && corr_directory_settle(in->store, stored->hash, shelf) == -1)
+    {
         placed = -1;
         err = errno;
     }
@@ -510,12 +514,7 @@ corr_directory_place(corr_incoming_t *in, corr_stored_t *stored)
 }
 
 
-/*
- * The directory for this hash, made if need be.  All on the way to it are
- * synced, also those that were there: whoever made them may have died before.
- * What this process has seen through it need not do again: nobody takes
- * directories out of a store.
- */
+/* The directory for this hash, made if need be. */
 
 static int
 corr_directory_shelf(corr_store_t *store, const unsigned char *hash,
@@ -534,8 +533,39 @@ corr_directory_shelf(corr_store_t *store, const unsigned char *hash,
         return 0;
     }
 
-    if (corr_directory_make(first) == -1 || corr_directory_make(path) == -1
-        || corr_directory_sync(first) == -1
+    return corr_directory_make(first) == -1 || corr_directory_make(path) == -1
+           ? -1 : 0;
+}
+
+
+/*
+ * The name in it is put on the disk, and all directories on the way, also
+ * those that were there: whoever made them may have died before.  What this
+ * process has seen through once it need not do again, since nobody takes
+ * directories out of a store.  All of it behind the rename: one transaction
+ * of the file system does.
+ */
+
+static int
+corr_directory_settle(corr_store_t *store, const unsigned char *hash,
+    const char *shelf)
+{
+    char            first[CORR_STORE_PATH];
+    unsigned char   bit, *safe;
+
+    safe = corr_directory_safe(store, hash, &bit);
+
+    if (corr_directory_sync(shelf) == -1) {
+        return -1;
+    }
+
+    if (__atomic_load_n(safe, __ATOMIC_RELAXED) & bit) {
+        return 0;
+    }
+
+    snprintf(first, sizeof(first), "%s/%.2s", store->root, (char *) hash);
+
+    if (corr_directory_sync(first) == -1
         || corr_directory_sync(store->root) == -1)
     {
         return -1;

@@ -290,10 +290,6 @@ order(void)
             "fsync /tmp/*\n"
             "mkdir /ba\n"
             "mkdir /ba/78\n"
-            "open /ba\n"
-            "fsync /ba\n"
-            "open \n"
-            "fsync \n"
             "open /lock/ba\n"
             "mkdir /lock\n"
             "open /lock/ba\n"
@@ -301,7 +297,11 @@ order(void)
             "open /ba/78/ba\n"
             "rename /ba/78/ba\n"
             "open /ba/78\n"
-            "fsync /ba/78\n",
+            "fsync /ba/78\n"
+            "open /ba\n"
+            "fsync /ba\n"
+            "open \n"
+            "fsync \n",
             "the bytes are safe before the name is, and the name before the "
             "end");
 
