@@ -18,8 +18,9 @@ static char *corr_conf_read_secret(ngx_conf_t *cf, ngx_str_t *path,
 
 
 /*
- * correspondence_postgres "host=…" [connections=N] [timeout=TIME]
- *                         [connect_timeout=TIME] [depth=N] [queue=N];
+ * correspondence_postgres "host=…" [connections=N] [writers=N]
+ *                         [timeout=TIME] [connect_timeout=TIME] [depth=N]
+ *                         [queue=N];
  */
 
 char *
@@ -39,6 +40,12 @@ corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             == NGX_OK)
         {
             pg->connections = ngx_atoi(rest.data, rest.len);
+
+        } else if (corr_conf_option(cf, &value[i], "writers=", &rest)
+                   == NGX_OK)
+        {
+            s->pg_writers = ngx_atoi(rest.data, rest.len);
+            rest.len = s->pg_writers == NGX_ERROR ? 0 : rest.len;
 
         } else if (corr_conf_option(cf, &value[i], "depth=", &rest)
                    == NGX_OK)

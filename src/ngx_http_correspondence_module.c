@@ -215,6 +215,7 @@ corr_create_main_conf(ngx_conf_t *cf)
 
     CORR_NUMBERS(corr_number_unset)
 
+    s->pg_writers = NGX_CONF_UNSET;
     s->upload_types = NGX_CONF_UNSET_PTR;
     s->cookie_secure = NGX_CONF_UNSET_UINT;
     s->captcha = NGX_CONF_UNSET_UINT;
@@ -303,6 +304,13 @@ corr_default_clients(corr_settings_t *s)
     if (s->pg.connections == 0) {
         s->pg.connections = 3;
     }
+
+    if (s->pg_writers == NGX_CONF_UNSET) {
+        s->pg_writers = 6;
+    }
+
+    s->pg.writers = s->pg_writers;
+    s->pg.connections += s->pg.writers;
 
     if (s->pg.timeout == 0) {
         s->pg.timeout = 10000;

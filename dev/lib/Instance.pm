@@ -220,7 +220,7 @@ sub start_postgres {
     wait_for(15, sub { !postmaster_alive($data) })
         or die "another PostgreSQL still runs on $data\n";
 
-    my $connections = ($self->{workers} || processors()) * 8 + 40;
+    my $connections = ($self->{workers} || processors()) * 20 + 40;
 
     $self->spawn('postgres', 'INT', "$bin/postgres", '-D', $data,
                  '-c', 'listen_addresses=',

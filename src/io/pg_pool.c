@@ -27,7 +27,9 @@ static ngx_msec_t corr_pg_backoff(corr_pg_t *pg);
 static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
     const char *what, const char *text);
 static void corr_pg_give_up(corr_pg_t *pg);
-static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg);
+static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_work_t *work);
+static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, ngx_uint_t from,
+    ngx_uint_t to);
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
 static void corr_pg_expire(corr_op_t *op);
 static void corr_pg_release(corr_op_t *op);
@@ -608,6 +610,13 @@ corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call, ngx_uint_t i,
 
 
 void
+corr_pg_commits(corr_pg_op_t *op)
+{
+    ((corr_pg_work_t *) op)->commits = 1;
+}
+
+
+void
 corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 {
     corr_pg_t       *pg;
@@ -626,7 +635,7 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 
     /* nobody overtakes those who wait */
 
-    c = ngx_queue_empty(&pg->queue) ? corr_pg_choose(pg) : NULL;
+    c = ngx_queue_empty(&pg->queue) ? corr_pg_choose(pg, work) : NULL;
 
     if (c != NULL) {
         corr_pg_dispatch(work, c);
@@ -650,19 +659,40 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 
 
 /*
+ * What commits goes to the last ones: a connection waits for the disk once
+ * for each commit, while the server syncs those of many connections at once.
+ * Where none of one's own kind is up, another one will do.
+ */
+
+static corr_pg_conn_t *
+corr_pg_choose(corr_pg_t *pg, corr_pg_work_t *work)
+{
+    ngx_uint_t       readers;
+    corr_pg_conn_t  *c;
+
+    readers = pg->conf->connections - pg->conf->writers;
+
+    c = work->commits ? corr_pg_least(pg, readers, pg->conf->connections)
+                      : corr_pg_least(pg, 0, readers);
+
+    return c ? c : corr_pg_least(pg, 0, pg->conf->connections);
+}
+
+
+/*
  * The least loaded one.  What stands behind a late operation would share
  * its fate, so it waits instead, and may still be told it was never sent.
  */
 
 static corr_pg_conn_t *
-corr_pg_choose(corr_pg_t *pg)
+corr_pg_least(corr_pg_t *pg, ngx_uint_t from, ngx_uint_t to)
 {
     ngx_uint_t       i;
     corr_pg_conn_t  *c, *best;
 
     best = NULL;
 
-    for (i = 0; i < pg->conf->connections; i++) {
+    for (i = from; i < to; i++) {
         c = &pg->conns[i];
 
         if (c->state != CORR_PG_UP || c->retire || c->stall.timer_set
@@ -697,12 +727,13 @@ corr_pg_is_free(corr_pg_t *pg)
 
     while (!ngx_queue_empty(&pg->queue)) {
 
-        c = corr_pg_choose(pg);
+        q = ngx_queue_head(&pg->queue);
+
+        c = corr_pg_choose(pg, ngx_queue_data(q, corr_pg_work_t, queue));
         if (c == NULL) {
             return;
         }
 
-        q = ngx_queue_head(&pg->queue);
         ngx_queue_remove(q);
         pg->queued--;
 

@@ -123,6 +123,7 @@ typedef struct {
     struct pg_result        *results[CORR_PG_STATEMENTS_MAX];
     corr_rows_t             *rows[CORR_PG_STATEMENTS_MAX];
 
+    unsigned                 commits:1;  /* for a writer's connection */
     unsigned                 broken:1;   /* an add() failed */
     ngx_uint_t               moves;      /* to another connection */
     unsigned                 refused:1;  /* the server said an error */

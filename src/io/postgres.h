@@ -49,7 +49,9 @@ typedef struct {
     ngx_str_t                search_path;     /* empty: the server's */
     ngx_msec_t               statement_timeout; /* the server's own limit;
                                                    0: timeout */
-    ngx_uint_t               connections;     /* per worker */
+    ngx_uint_t               connections;     /* per worker, in all */
+    ngx_uint_t               writers;         /* of them, for operations that
+                                                 commit something */
     ngx_uint_t               depth;           /* operations per connection */
     ngx_uint_t               queue;           /* waiting for a place */
     ngx_msec_t               connect_timeout; /* per host */
@@ -131,6 +133,12 @@ corr_pg_op_t *corr_pg_begin(corr_pg_t *pg, corr_owner_t *owner,
  */
 ngx_int_t corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement,
     ngx_uint_t nparams, const corr_pg_param_t *params);
+
+/*
+ * It writes: its connection will be busy until the commit is on the disk, so
+ * it should not be one that reads stand in.  Before it is sent.
+ */
+void corr_pg_commits(corr_pg_op_t *op);
 
 /*
  * timeout in milliseconds, 0: the pool's default.  Completes later with

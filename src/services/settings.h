@@ -36,6 +36,8 @@ typedef struct {
     ngx_array_t             *gateways;       /* corr_gateway_t, see
                                                 services/gateway.h */
 
+    ngx_int_t                pg_writers;     /* as written; pg has both */
+
     ngx_str_t                html;
     ngx_str_t                key_file;
     ngx_array_t             *old_key_files;  /* ngx_str_t */

@@ -21,7 +21,7 @@ use Portal::Texts;
 
 my $p = Portal->new(proxies => [ 'postgres', 'shahkar' ],
                     workers => 1,
-                    replace => [ [ qr/connections=3;/, 'connections=2 '
+                    replace => [ [ qr/connections=3;/, 'connections=2 writers=0 '
                                    . 'timeout=2s connect_timeout=1s;' ] ]);
 my $b = $p->browser;
 my $person = $b->signup;

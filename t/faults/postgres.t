@@ -19,7 +19,7 @@ use Portal::Crowd;
 my $page = '/desk/identity';
 
 my @short = [ qr/connections=3;/,
-              'connections=2 timeout=2s connect_timeout=1s;' ];
+              'connections=2 writers=0 timeout=2s connect_timeout=1s;' ];
 
 my $p = Portal->new(proxies => ['postgres'], replace => [ @short ]);
 my $proxy = $p->proxy('postgres');
