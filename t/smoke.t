@@ -31,6 +31,10 @@ my %wrong = (
         http => "    correspondence_relay_interval 0;\n" ],
     'no such html' => [ replace => [ [ qr/correspondence_html .*;/,
                                        'correspondence_html /nowhere;' ] ] ],
+    'an SMS that takes too many parts' => [
+        http => "    correspondence_sms_parts 1;\n", replace => [
+            [ qr/correspondence_url .*;/, 'correspondence_url https://'
+              . 'a-very-long-name-of-a-ministry.example.ir;' ] ] ],
     'no key file' => [ replace => [ [ qr/correspondence_key_file .*;/,
                                       'correspondence_key_file /none;' ] ] ],
 );

@@ -135,3 +135,43 @@ corr_sms_count(corr_str_t text, corr_sms_t *sms)
 
     return CORR_OK;
 }
+
+
+unsigned
+corr_sms_cuts(corr_str_t text, size_t from, size_t len)
+{
+    size_t                part, used, width, parts, first;
+    corr_sms_t            sms;
+    const unsigned char  *p, *at, *last;
+
+    if (corr_sms_count(text, &sms) != CORR_OK || sms.parts < 2) {
+        return 0;
+    }
+
+    part = sms.ucs2 ? 67 : 153;
+    used = 0;
+    parts = 0;
+    first = 0;
+
+    p = text.data;
+    last = text.data + from + len;
+
+    while (p < last) {
+        at = p;
+        width = corr_sms_width(corr_utf8_next(&p, text.data + text.len),
+                               sms.ucs2);
+
+        if (used + width > part) {
+            parts++;
+            used = 0;
+        }
+
+        used += width;
+
+        if (at == text.data + from) {
+            first = parts;
+        }
+    }
+
+    return first != parts;
+}

@@ -24,5 +24,9 @@ typedef struct {
 
 int corr_sms_count(corr_str_t text, corr_sms_t *sms);
 
+/* Do these bytes of the text, which is UTF-8, lie in more than one part? */
+
+unsigned corr_sms_cuts(corr_str_t text, size_t from, size_t len);
+
 
 #endif /* CORR_SMS_H */

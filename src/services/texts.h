@@ -46,6 +46,14 @@ corr_str_t corr_texts_message(corr_texts_t *texts, ngx_uint_t msg,
 corr_str_t corr_texts_render_sms(corr_texts_t *texts, ngx_uint_t sms,
     const corr_view_t *values, ngx_pool_t *pool);
 
+/*
+ * While the configuration is read: with the longest values each SMS takes no
+ * more than `most` parts, and no code is cut between two.  NGX_OK, or
+ * NGX_ERROR with the file in the log.
+ */
+ngx_int_t corr_texts_check_sms(ngx_conf_t *cf, corr_texts_t *texts,
+    corr_str_t host, ngx_uint_t tracking_digits, ngx_uint_t most);
+
 /* How to render now: labels, the clock, Tehran's offset. */
 void corr_texts_render(corr_texts_t *texts, corr_render_t *render);
 

@@ -25,10 +25,41 @@ count(const char *name, const char *unit, unsigned times, const char *more,
 }
 
 
+/* \u0633 so many times, then "888888": is that cut? */
+
+static void
+cut(unsigned before, unsigned after, unsigned is)
+{
+    char      text[1024];
+    size_t    len = 0, from;
+    unsigned  i;
+
+    for (i = 0; i < before; i++) {
+        len += (size_t) snprintf(text + len, sizeof(text) - len, "\u0633");
+    }
+
+    from = len;
+    len += (size_t) snprintf(text + len, sizeof(text) - len, "888888");
+
+    for (i = 0; i < after; i++) {
+        len += (size_t) snprintf(text + len, sizeof(text) - len, "\u0633");
+    }
+
+    ok(corr_sms_cuts(exact(0, corr_make_str(text, len)), from, 6) == is,
+       "%u units, a code, %u units: %s", before, after, is ? "cut" : "whole");
+}
+
+
 int
 main(void)
 {
     corr_sms_t  sms;
+
+    cut(64, 0, 0);
+    cut(61, 10, 0);
+    cut(62, 10, 1);
+    cut(66, 0, 1);
+    cut(67, 0, 0);
 
     count("nothing", "", 0, "", 0, 0, 160);
     count("160 septets", "a", 160, "", 0, 1, 0);
