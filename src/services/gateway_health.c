@@ -8,7 +8,7 @@
 
 #define CORR_HALF_LIFE       30000.0     /* msec: what was seen fades */
 #define CORR_SAMPLE          0.3         /* weight of what is seen now */
-#define CORR_SICK            0.7         /* errors above: sick */
+#define CORR_SICK            5           /* failures in a row: sick */
 #define CORR_PROBE_FIRST     1000        /* msec between tries of a sick one */
 #define CORR_PROBE_MOST      15000       /* each wait twice the one before */
 #define CORR_ERROR_COST      20000.0     /* an error is worth so many msec */
@@ -24,7 +24,9 @@ static ngx_int_t corr_gateway_init_zone(ngx_shm_zone_t *zone, void *data);
 static void corr_gateway_fade(corr_gateway_state_t *state);
 static double corr_gateway_faded(ngx_msec_t passed);
 static void corr_gateway_show(corr_gateway_state_t *state);
-static ngx_msec_t corr_gateway_probe(corr_gateway_state_t *state);
+static void corr_gateway_failed(corr_gateway_state_t *state,
+    ngx_msec_t elapsed);
+static ngx_uint_t corr_gateway_due(corr_gateway_state_t *state);
 static double corr_gateway_cost(corr_gateway_state_t *state);
 
 
@@ -178,15 +180,15 @@ corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
 {
     corr_gateway_fade(state);
 
-    state->asked = ngx_current_msec;
     state->errors += CORR_SAMPLE * ((good ? 0.0 : 1.0) - state->errors);
     state->latency += CORR_SAMPLE * ((double) elapsed - state->latency);
 
     if (good) {
+        state->failures = 0;
         state->probes = 0;
 
     } else {
-        state->probes += (state->probes || state->errors > CORR_SICK);
+        corr_gateway_failed(state, elapsed);
         corr_gateway_count_up(state->slot, errors);
     }
 
@@ -194,6 +196,31 @@ corr_gateway_health_note(corr_gateway_state_t *state, ngx_uint_t good,
         (void) ngx_atomic_fetch_add(&state->slot->msec, elapsed);
         corr_gateway_show(state);
     }
+}
+
+
+/*
+ * One that takes half of what it is given is slow, not sick: only failures in
+ * a row tell that it is away.  What was under way when it fell sick tells
+ * nothing new.
+ */
+
+static void
+corr_gateway_failed(corr_gateway_state_t *state, ngx_msec_t elapsed)
+{
+    ngx_msec_t  begun;
+
+    begun = ngx_current_msec - elapsed;
+
+    if (++state->failures < CORR_SICK
+        || (state->probes
+            && (ngx_msec_int_t) (begun - state->probed) < 0))
+    {
+        return;
+    }
+
+    state->probes++;
+    state->probed = ngx_current_msec;
 }
 
 
@@ -308,16 +335,21 @@ corr_gateway_choose(corr_gateway_call_t *call)
 
 
 /*
- * What fails again and again is sick until it answers: its errors fade, but
- * that it works again is tried with one question.  Nobody waits for long once
- * it does: a code lives two minutes.
+ * Whether a sick one is to be tried: with one question, and after each that
+ * fails the wait is longer.  Nobody waits for long once it works again: a code
+ * lives two minutes.
  */
 
-static ngx_msec_t
-corr_gateway_probe(corr_gateway_state_t *state)
+static ngx_uint_t
+corr_gateway_due(corr_gateway_state_t *state)
 {
-    return ngx_min((ngx_msec_t) CORR_PROBE_FIRST
+    ngx_msec_t  wait;
+
+    wait = ngx_min((ngx_msec_t) CORR_PROBE_FIRST
                    << ngx_min(state->probes - 1, 10), CORR_PROBE_MOST);
+
+    return ngx_current_msec - state->asked >= wait
+           && ngx_current_msec - state->probed >= wait;
 }
 
 
@@ -369,11 +401,7 @@ corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
         }
 
         if (state->probes) {
-
-            if (ngx_current_msec - state->asked >= corr_gateway_probe(state)) {
-                sick = 1;
-            }
-
+            sick |= corr_gateway_due(state);
             continue;
         }
 

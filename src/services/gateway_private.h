@@ -193,7 +193,9 @@ typedef struct {
     double                   latency;    /* msec */
     ngx_msec_t               faded;      /* when both were brought up to now */
     ngx_msec_t               asked;      /* last time */
-    ngx_uint_t               probes;     /* sick: failures since; 0: well */
+    ngx_uint_t               failures;   /* in a row */
+    ngx_uint_t               probes;     /* sick: tries that failed; 0: well */
+    ngx_msec_t               probed;     /* when the last of them had */
 
     corr_owner_t             owner;      /* of the token's request */
     corr_http_op_t          *fetch;
