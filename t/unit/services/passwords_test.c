@@ -137,12 +137,12 @@ argon2(const corr_passwords_t *p)
     is_int(corr_password_test(p, text, CORR_STR("$argon2id$broken"), NULL),
            CORR_ERROR, "a broken hash is a fault, not a wrong password");
 
-    /* made by Python's argon2-cffi would be the same string format; this one
-       is the reference implementation's: test.c of phc-winner-argon2 */
+    /* by the reference implementation's program:
+       printf password | argon2 somesaltsomesalt -id -t 2 -m 16 -p 1 -e */
 
     is_int(corr_password_test(p, CORR_STR("password"),
-               CORR_STR("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ"
-                        "$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"),
+               CORR_STR("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2F"
+                        "sdA$/DO3gTkjHTS3Fia9YkXB1y76GQrWBcPYFmpyrc7fosI"),
                &rehash), CORR_OK, "the reference implementation's hash");
     is_int(rehash, 1, "whose cost is another");
 
