@@ -13,8 +13,9 @@ use lib "$FindBin::RealBin/lib";
 use Portal;
 use Portal::Texts;
 
-my $p = Portal->new(http => "    correspondence_login_rate 1000;\n"
-                          . "    correspondence_codes_per_address_hour 1000;\n");
+my $rates = "    correspondence_login_rate 1000;\n"
+            . "    correspondence_codes_per_address_hour 1000;\n";
+my $p = Portal->new(http => $rates);
 my $b = $p->browser;
 my $person = $b->signup;
 my $password = $b->set_password;
@@ -261,8 +262,13 @@ is(fresh('/login/code/mobile')->path, '/login/code',
 is(fresh('/login/code/verify')->path, '/login/code?gone=1',
    'the third step alone too');
 
-# fixation: the cookie of before is worth nothing afterwards
+# fixation: the cookie of before is worth nothing afterwards; codes go out a
+# while behind their requests, and none of before shall come now
 
+wait_until(20, sub {
+    !$p->value("SELECT count(*) FROM messages
+                 WHERE state IN ('queued', 'sending')");
+});
 $p->db->do("DELETE FROM codes");
 $n = $p->browser;
 $n->get('/login');
@@ -321,5 +327,34 @@ is(fresh('/login')->submit({ national_code => $code,
 is(fresh('/login')->submit({ national_code => $code, password => $new })
    ->status, 303, 'the new one is taken');
 is($n->get('/recover/password')->path, '/recover?gone=1', 'once only');
+
+
+# A hash of other settings is renewed where the password is at hand.
+
+sub hashes {
+    return join ' ', map { $p->value("SELECT password_hash FROM $_->[0]
+                                       WHERE $_->[1] = ?", $_->[2]) }
+        [ persons => 'national_code', $code ], [ staff => 'username', 'clerk' ];
+}
+
+my $clerk = $p->staff('clerk');
+my $before = hashes();
+is(() = $before =~ /,t=2,/g, 2, 'hashes of two passes');
+$p->configure(http => "$rates    correspondence_password_passes 3;\n");
+ok($p->reload, 'three passes from now on');
+
+for my $try (1, 2) {
+    is(fresh('/login')->submit({ national_code => $code, password => $new })
+       ->status, 303, "log-in $try");
+    is(fresh('/clerk/login')->submit({
+           username => 'clerk', password => $clerk->{password} })
+       ->status, 303, "a clerk's, $try");
+    is(() = hashes() =~ /,t=3,/g, 2, 'hashes of three');
+    isnt(hashes(), $before, 'renewed') if $try == 1;
+    is(hashes(), $before, 'once') if $try == 2;
+    $before = hashes();
+}
+
+is($n->get('/desk')->status, 200, 'no session ended by it');
 
 $p->done;

@@ -84,6 +84,22 @@ BEGIN
 END
 $$;
 
+-- login_renew(person_id, password_hash that matched, the new one) → renewed
+-- The same password, hashed with today's settings: nothing of the account
+-- changes, and no session ends.
+CREATE OR REPLACE FUNCTION login_renew(p_id bigint, p_matched text,
+    p_renewed text)
+RETURNS TABLE (renewed boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    UPDATE persons AS t SET password_hash = p_renewed
+     WHERE t.id = p_id AND t.password_hash = p_matched;
+    renewed := FOUND;
+    RETURN NEXT;
+END
+$$;
+
 -- After guard_person: password_current(browser)
 -- → has_password, wait, password_hash: the hash to check current_password
 -- against (NULL when wait > 0).  Counts a try, returned by password_set.

@@ -63,6 +63,21 @@ BEGIN
 END
 $$;
 
+-- staff_login_renew(staff_id, matched hash, the new one) → renewed; see
+-- login_renew().
+CREATE OR REPLACE FUNCTION staff_login_renew(p_id bigint, p_matched text,
+    p_renewed text)
+RETURNS TABLE (renewed boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    UPDATE staff AS t SET password_hash = p_renewed
+     WHERE t.id = p_id AND t.password_hash = p_matched;
+    renewed := FOUND;
+    RETURN NEXT;
+END
+$$;
+
 -- staff_totp_try(staff_id, epoch, address)
 -- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step: the
 --   last step accepted; only later ones may pass.

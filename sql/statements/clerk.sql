@@ -16,6 +16,10 @@ SELECT verdict, wait, staff_id AS id, password_hash
 SELECT ok, staff_id AS id, epoch
   FROM staff_login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
+--   $1 staff id, $2 the hash that matched, $3 the new one → renewed
+-- name: staff_login_renew
+SELECT renewed FROM staff_login_renew($1::bigint, $2::text, $3::text);
+
 --   $1 staff id, $2 epoch, $3 address
 -- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step,
 --   username

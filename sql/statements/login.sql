@@ -13,6 +13,11 @@ SELECT verdict, wait, person_id AS id, password_hash
 SELECT ok, person_id AS id, session_epoch AS epoch
   FROM login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
+-- Behind login_done: the same password, hashed with today's settings.
+--   $1 person id, $2 the hash that matched, $3 the new one → renewed
+-- name: login_renew
+SELECT renewed FROM login_renew($1::bigint, $2::text, $3::text);
+
 -- To be shown masked; no row: show the false one.
 --   $1 national_code → mobile
 -- name: login_code_mobile

@@ -9,6 +9,7 @@ typedef struct {
     ngx_uint_t               template;
     ngx_uint_t               try;      /* statements; see sql/statements */
     ngx_uint_t               done;
+    ngx_uint_t               renew;
     ngx_uint_t               wait;     /* messages */
     ngx_uint_t               wrong;
     corr_who_e               who;      /* the session behind it */
@@ -49,7 +50,7 @@ static const corr_rule_t  corr_clerk_login_rules[] = {
 
 static const corr_signin_door_t  corr_citizen_door = {
     "national_code", corr_login_rules, CORR_TPL_LOGIN,
-    CORR_SQL_LOGIN_TRY, CORR_SQL_LOGIN_DONE,
+    CORR_SQL_LOGIN_TRY, CORR_SQL_LOGIN_DONE, CORR_SQL_LOGIN_RENEW,
     CORR_MSG_LOGIN_WAIT, CORR_MSG_LOGIN_WRONG,
     CORR_A_PERSON, corr_login_desk, 1
 };
@@ -57,6 +58,7 @@ static const corr_signin_door_t  corr_citizen_door = {
 static const corr_signin_door_t  corr_clerk_door = {
     "username", corr_clerk_login_rules, CORR_TPL_CLERK_LOGIN,
     CORR_SQL_STAFF_LOGIN_TRY, CORR_SQL_STAFF_LOGIN_DONE,
+    CORR_SQL_STAFF_LOGIN_RENEW,
     CORR_MSG_STAFF_LOGIN_WAIT, CORR_MSG_STAFF_LOGIN_WRONG,
     CORR_A_HALF, corr_clerk_login_totp, 0
 };
@@ -167,25 +169,32 @@ corr_signin_wait(corr_page_t *p, corr_rows_t *rows, const char *field,
 static ngx_int_t
 corr_signin_verified(corr_page_t *p)
 {
-    ngx_uint_t                 right;
-    corr_signin_t             *ctx = p->data;
-    const corr_signin_door_t  *door = corr_signin_door(p);
+    corr_signin_t                 *ctx = p->data;
+    const corr_signin_door_t      *door = corr_signin_door(p);
+    const corr_password_result_t  *result;
 
     if (ctx->verify->op.status != CORR_OP_OK) {
         return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                                 CORR_MSG_BUSY, 5, "no thread for a password");
     }
 
-    right = corr_password_result(ctx->verify)->right;
+    result = corr_password_result(ctx->verify);
 
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, door->done,
                 corr_pg_text(corr_form_value(p, door->name)),
                 ctx->id ? corr_pg_int(ctx->id) : corr_pg_null(),
-                right ? corr_pg_text(ctx->hash) : corr_pg_null(),
+                result->right ? corr_pg_text(ctx->hash) : corr_pg_null(),
                 corr_pg_text(p->browser),
                 corr_pg_text(corr_page_address(p)));
+
+    /* made when settings were others: only now the password is at hand */
+
+    if (result->hash.len) {
+        corr_db_add(p, door->renew, corr_pg_int(ctx->id),
+                    corr_pg_text(ctx->hash), corr_pg_text(result->hash));
+    }
 
     return corr_db_send(p, corr_signin_done);
 }

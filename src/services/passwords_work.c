@@ -134,7 +134,15 @@ corr_password_run(void *data)
                                 &rehash);
 
         job->result.right = rc == CORR_OK;
-        job->result.rehash = rc == CORR_OK && rehash;
+
+        /* without memory for it the old one serves for another time */
+
+        if (rc == CORR_OK && rehash
+            && corr_password_make(job->passwords, text, job->hash)
+               == CORR_OK)
+        {
+            job->result.hash = corr_cstr(job->hash);
+        }
     }
 
     /* it is not needed any more, and its request may live on for a while */

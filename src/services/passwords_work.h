@@ -18,8 +18,9 @@
 
 typedef struct {
     unsigned         right:1;        /* of verify */
-    unsigned         rehash:1;       /* of verify, when right */
-    corr_str_t       hash;           /* of hash; lives as long as the task */
+    corr_str_t       hash;           /* of hash; of verify, when it is right
+                                        and the stored one was made with other
+                                        settings.  Lives as long as the task */
 } corr_password_result_t;
 
 
