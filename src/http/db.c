@@ -601,6 +601,7 @@ corr_db_failed(corr_page_t *p)
     return corr_reply_error(p,
                             ngx_strncmp(state, "CR503", 5) == 0
                             || ngx_strcmp(state, "25006") == 0
+                            || ngx_strcmp(state, "55P03") == 0
                             || ngx_strncmp(state, "57", 2) == 0
                             || ngx_strncmp(state, "53", 2) == 0
                             || ngx_strncmp(state, "40", 2) == 0

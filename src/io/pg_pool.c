@@ -19,6 +19,7 @@ static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
 static void corr_pg_retry(ngx_event_t *ev);
 static void corr_pg_grow(corr_pg_t *pg);
 static void corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text);
+static void corr_pg_note(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_next_host(corr_pg_t *pg, ngx_uint_t host);
 static ngx_uint_t corr_pg_passed_over(corr_pg_t *pg, ngx_uint_t host);
 static ngx_uint_t corr_pg_silent(const corr_pg_try_t *try);
@@ -297,6 +298,11 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
 
     pg->host = c->host;
 
+    if (c->silent) {
+        corr_pg_note(c);
+        (void) corr_pg_next_host(pg, c->host);
+    }
+
     if (ngx_current_msec - c->since >= CORR_PG_SHORT_LIFE) {
         corr_retry_reset(&pg->again);
 
@@ -320,16 +326,13 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
 static void
 corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text)
 {
-    corr_pg_t      *pg;
-    ngx_uint_t      i;
-    corr_pg_try_t  *try;
+    corr_pg_t   *pg;
+    ngx_uint_t   i;
 
     pg = c->pg;
 
-    try = &pg->tries[c->host];
-    try->tried = 1;
-    try->silent = c->silent;
-    try->at = ngx_current_msec;
+    corr_pg_note(c);
+    pg->tries[c->host].tried = 1;
 
     /* the other addresses first, without waiting */
 
@@ -352,6 +355,17 @@ corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text)
         pg->failing = 1;
         corr_pg_give_up(pg);
     }
+}
+
+
+static void
+corr_pg_note(corr_pg_conn_t *c)
+{
+    corr_pg_try_t  *try;
+
+    try = &c->pg->tries[c->host];
+    try->silent = c->silent;
+    try->at = ngx_current_msec;
 }
 
 

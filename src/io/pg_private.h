@@ -61,7 +61,7 @@ typedef struct {
     unsigned                 seen:1;     /* a result of that statement */
 
     unsigned                 retire:1;   /* takes nothing new */
-    unsigned                 silent:1;   /* the attempt's deadline passed */
+    unsigned                 silent:1;   /* its host gave no sign of life */
 } corr_pg_conn_t;
 
 
@@ -71,7 +71,7 @@ typedef struct {
     corr_complaint_t         complaint;
     ngx_msec_t               at;         /* the last one failed */
     unsigned                 tried:1;    /* in this round */
-    unsigned                 silent:1;   /* it ran into its deadline */
+    unsigned                 silent:1;   /* and it gave no sign of life */
 } corr_pg_try_t;
 
 

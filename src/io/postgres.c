@@ -868,6 +868,12 @@ corr_pg_close_saying(corr_pg_conn_t *c, const char *message)
     u_char       text[512];
     const char  *why;
 
+    /* nobody has acknowledged our bytes for tcp_user_timeout */
+
+    if (strstr(message, strerror(ETIMEDOUT)) != NULL) {
+        c->silent = 1;
+    }
+
     /* "connection to server at …, port … failed: ": the log says where */
 
     why = strstr(message, " failed: ");

@@ -179,7 +179,7 @@ sub lose_postgres {
     $old->{instance}->stop_one('postgres', [ KILL => 5 ]);
     sleep $self->{detect};
     $self->promote;
-    $self->{promoted} = time - $at;
+    $self->{took} = time - $at;
     return $at;
 }
 
@@ -214,6 +214,23 @@ sub return_postgres {
     $self->postgres_gone($self->standby);
     $self->appear;
     $self->follow;
+}
+
+
+# The only synchronous standby is away for a while: what is written waits.
+
+sub lose_standby {
+    my ($self, $seconds) = @_;
+    my $x = $self->standby;
+    my $at = time;
+
+    $x->{instance}->stop_one('postgres', [ KILL => 5 ]);
+    $self->postgres_gone($x);
+    sleep $seconds;
+    $self->start_postgres($x);
+    $self->synchronous($x->{name});
+    $self->{took} = time - $at;
+    return $at;
 }
 
 
@@ -345,12 +362,45 @@ sub lose_redis {
     my $at = time;
 
     $old->{instance}->stop_one('redis', [ KILL => 5 ]);
+    $self->elected($new);
+    $self->{took} = time - $at;
+    return $at;
+}
+
+
+# It answers nothing for a while; when it does again it believes itself the
+# master, until a Sentinel tells it.
+
+sub hang_redis {
+    my ($self) = @_;
+    my ($old, $new) = ($self->master, $self->replica);
+    my $at = time;
+
+    kill STOP => $old->{instance}->child('redis');
+    $self->elected($new);
+    $self->{took} = time - $at;
+    return $at;
+}
+
+
+sub wake_redis {
+    my ($self) = @_;
+
+    kill CONT => $self->replica->{instance}->child('redis');
+    wait_until(60, sub {
+        redis($self->replica->{port}, 'ROLE') =~ /^slave/
+    }) or die "the Sentinels do not tell a former master\n";
+    $self->in_step;
+}
+
+
+sub elected {
+    my ($self, $new) = @_;
+
     wait_until(60, sub {
         redis($new->{port}, 'ROLE') =~ /^master/
     }) or die "the Sentinels chose no master\n";
     $self->{master} = $new->{name};
-    $self->{elected} = time - $at;
-    return $at;
 }
 
 
@@ -494,19 +544,27 @@ sub lose_node {
 
     kill KILL => $master, @workers;
     $i->stop_one('nginx', [ KILL => 5 ]);
+    $self->{lost}{$n} = 1;
     return $at;
 }
 
 
-sub return_node { $_[0]->start_node($_[1]) }
+sub return_node {
+    my ($self, $n) = @_;
 
+    $self->start_node($n);
+    delete $self->{lost}{$n};
+}
+
+
+# The nodes that there are.
 
 sub well {
     my ($self, $seconds) = @_;
 
     return wait_until($seconds // 30, sub {
         !grep { !Instance::answers($self->node($_)->{port}, '/health', 200) }
-              $self->nodes;
+              grep { !$self->{lost}{$_} } $self->nodes;
     });
 }
 

@@ -303,6 +303,25 @@ sub acknowledged_after {
 }
 
 
+# From a time to the first letter that was acknowledged behind the longest
+# pause; 0 when there was no pause of a second.
+
+sub outage {
+    my ($self, $from, $to) = @_;
+    my @at = grep { $_ >= $from && $_ < $to }
+             sort { $a <=> $b } $self->acknowledged, $from;
+    my ($end, $most) = (0, 1);
+
+    for my $i (1 .. $#at) {
+        my $pause = $at[$i] - $at[$i - 1];
+
+        ($end, $most) = ($at[$i] - $from, $pause) if $pause > $most;
+    }
+
+    return $end;
+}
+
+
 sub acknowledged {
     my ($self) = @_;
 
