@@ -56,7 +56,10 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
     s->clerk_routes = corr_clerk_routes;
     s->counters_zone = corr_counters_zone(cf);
 
-    if (s->counters_zone == NULL) {
+    if (s->counters_zone == NULL
+        || corr_pg_conf_zone(cf, &s->pg, &ngx_http_correspondence_module)
+           != NGX_CONF_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -141,6 +144,7 @@ corr_load_statements(ngx_conf_t *cf, corr_settings_t *s)
 
     s->pg.statements = statement;
     s->pg.nstatements = CORR_SQL_COUNT;
+    s->pg.history = CORR_SQL_SERVER_HISTORY;
 
     return NGX_OK;
 }

@@ -34,6 +34,7 @@ typedef struct {
 } corr_pg_reader_t;
 
 
+static ngx_int_t corr_pg_zone_init(ngx_shm_zone_t *zone, void *data);
 static char *corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
     ngx_str_t *rest);
 static ngx_uint_t corr_pg_take_word(ngx_str_t *conninfo, const char *keyword,
@@ -138,6 +139,44 @@ corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
     }
 
     return corr_pg_add_hosts(&r);
+}
+
+
+char *
+corr_pg_conf_zone(ngx_conf_t *cf, corr_pg_conf_t *conf, void *tag)
+{
+    ngx_str_t  name = ngx_string("correspondence_postgres");
+
+    conf->zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize, tag);
+    if (conf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->zone->init = corr_pg_zone_init;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+corr_pg_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t  *pool;
+
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
+    }
+
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (!zone->shm.exists) {
+        pool->data = ngx_slab_calloc(pool, sizeof(ngx_atomic_t));
+    }
+
+    zone->data = pool->data;
+
+    return zone->data ? NGX_OK : NGX_ERROR;
 }
 
 

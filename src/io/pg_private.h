@@ -59,6 +59,7 @@ typedef struct {
     ngx_uint_t               statement;
     ngx_uint_t               nulls;
     unsigned                 seen:1;     /* a result of that statement */
+    unsigned                 known:1;    /* its history is not an old one */
 
     unsigned                 retire:1;   /* takes nothing new */
     unsigned                 silent:1;   /* its host gave no sign of life */

@@ -33,6 +33,8 @@ static void corr_pg_read(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_drain(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_prepared(corr_pg_conn_t *c, PGresult *res);
 static ngx_int_t corr_pg_own_error(corr_pg_conn_t *c, PGresult *res);
+static ngx_uint_t corr_pg_history(corr_pg_conn_t *c, PGresult *res);
+static uint64_t corr_pg_bigint(PGresult *res, int column);
 static ngx_int_t corr_pg_result(corr_pg_conn_t *c, PGresult *res);
 static ngx_int_t corr_pg_position(corr_pg_conn_t *c, ngx_uint_t last);
 static void corr_pg_keep(corr_pg_conn_t *c, corr_pg_work_t *work,
@@ -242,6 +244,7 @@ corr_pg_prepare(corr_pg_conn_t *c)
     }
 
     c->state = CORR_PG_PREPARING;
+    c->known = 0;
     c->statement = 0;
     c->seen = 0;
     c->nulls = 0;
@@ -257,7 +260,12 @@ corr_pg_prepare(corr_pg_conn_t *c)
         }
     }
 
-    if (!PQpipelineSync(c->db)) {
+    s = &conf->statements[conf->history];
+
+    if (!PQsendQueryPrepared(c->db, (const char *) s->name.data, 0, NULL,
+                             NULL, NULL, 1)
+        || !PQpipelineSync(c->db))
+    {
         corr_pg_close_error(c);
         return;
     }
@@ -475,9 +483,24 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
         return NGX_OK;
     }
 
-    if (status == PGRES_PIPELINE_SYNC && !c->seen
-        && c->statement == conf->nstatements)
+    /* behind them, the one that was sent */
+
+    if (status == PGRES_TUPLES_OK
+        && corr_pg_position(c, conf->nstatements + 1) == NGX_OK)
     {
+        c->known = corr_pg_history(c, res);
+        PQclear(res);
+
+        if (!c->known) {
+            corr_pg_conn_close(c, "it was replaced as the primary: another "
+                               "server has a newer timeline");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (status == PGRES_PIPELINE_SYNC && !c->seen && c->known) {
         PQclear(res);
 
         c->statement = 0;
@@ -542,6 +565,55 @@ corr_pg_own_error(corr_pg_conn_t *c, PGresult *res)
     corr_pg_close_saying(c, (char *) text);
 
     return NGX_OK;
+}
+
+
+/*
+ * Of one system the newest timeline counts.  Both in one word, so that
+ * workers need no lock: what is folded here differs between systems nearly
+ * always, and where it did not an older one would be refused until nginx is
+ * started anew.
+ */
+
+static ngx_uint_t
+corr_pg_history(corr_pg_conn_t *c, PGresult *res)
+{
+    uint64_t       system, mine, last;
+    ngx_atomic_t  *newest;
+
+    if (PQntuples(res) != 1 || PQnfields(res) != 2
+        || PQgetlength(res, 0, 0) != 8 || PQgetlength(res, 0, 1) != 8)
+    {
+        return 0;
+    }
+
+    newest = c->pg->conf->zone->data;
+
+    system = corr_pg_bigint(res, 0);
+    system = (system ^ (system >> 32)) & 0xffffffff;
+    mine = (system << 32) | corr_pg_bigint(res, 1);
+
+    do {
+        last = *newest;
+
+        if (last >> 32 == system && last > mine) {
+            return 0;
+        }
+
+    } while (!ngx_atomic_cmp_set(newest, last, mine));
+
+    return 1;
+}
+
+
+static uint64_t
+corr_pg_bigint(PGresult *res, int column)
+{
+    uint64_t  n;
+
+    ngx_memcpy(&n, PQgetvalue(res, 0, column), sizeof(n));
+
+    return be64toh(n);
 }
 
 

@@ -59,6 +59,8 @@ typedef struct {
     ngx_msec_t               lifetime;        /* of a connection */
     const corr_pg_statement_t *statements;
     ngx_uint_t               nstatements;
+    ngx_uint_t               history;         /* the statement that says it */
+    ngx_shm_zone_t          *zone;            /* corr_pg_conf_zone() */
 } corr_pg_conf_t;
 
 
@@ -113,6 +115,16 @@ typedef struct {
  */
 char *corr_pg_conf_add_host(ngx_conf_t *cf, corr_pg_conf_t *conf,
     ngx_str_t *conninfo);
+
+/*
+ * Where the workers, also those behind a reload, remember the newest history
+ * of the database: conf->history is the number of a statement without
+ * parameters that returns two bigints, the system's identifier and its
+ * timeline.  A primary that was replaced and came back believes that it is
+ * one; it is told by its timeline, which is older.  NGX_CONF_OK or
+ * NGX_CONF_ERROR.
+ */
+char *corr_pg_conf_zone(ngx_conf_t *cf, corr_pg_conf_t *conf, void *tag);
 
 /*
  * Worker start and stop.  Connects in the background; never blocks.  conf

@@ -45,6 +45,7 @@ sub new {
     my $p = $self->{portal} = Torture::Failover::Portal->new(
         start => 0, workers => $self->{workers}, level => 'notice',
         http => "correspondence_login_rate 100000;\n"
+                . "correspondence_codes_per_address_hour 100000;\n"
                 . "correspondence_relay_lease 15s;\n",
         postgres => [ "listen_addresses=$self->{net}.1", postgres_words() ],
         redis => [ '--port', $ports{a}, '--save', '' ]);
@@ -201,10 +202,13 @@ sub promote {
 sub connect {
     my ($self, $x) = @_;
 
-    return DBI->connect(
+    my $db = DBI->connect(
         "dbi:Pg:dbname=correspondence;host=$x->{instance}{sockets}",
         'postgres', '', { RaiseError => 1, PrintError => 0,
                           AutoInactiveDestroy => 1 });
+
+    $db->do('SET search_path = correspondence');
+    return $db;
 }
 
 

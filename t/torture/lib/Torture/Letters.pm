@@ -38,7 +38,8 @@ use constant LETTERS => 180;
 
 sub new {
     my ($class, $portal, %o) = @_;
-    my $self = bless { portal => $portal, clients => 4, pause => 0.05,
+    my $self = bless { portal => $portal, owner => $$, clients => 4,
+                       pause => 0.05,
                        people => 1, pids => [], %o }, $class;
 
     $self->{history} = $portal->dir . '/history';
@@ -100,7 +101,7 @@ sub DESTROY {
     local ($?, $@, $!);
     my $pids = $_[0]->{pids};
 
-    kill KILL => @$pids if @$pids && $_[0]->{portal}{owner} == $$;
+    kill KILL => @$pids if @$pids && $_[0]->{owner} == $$;
 }
 
 

@@ -31,7 +31,8 @@ sub new {
     my ($class, $portal, $browser, %o) = @_;
     my $url = Mojo::URL->new($browser->url('/'));
     my $self = bless {
-        portal => $portal, path => '/desk/identity', processes => 2,
+        portal => $portal, owner => $$,
+        path => '/desk/identity', processes => 2,
         every => 0.1, bases => [ $portal->base ], pids => [],
         cookies => join('; ', map { $_->name . '=' . $_->value }
                               @{ $browser->ua->cookie_jar->find($url) }),
@@ -72,7 +73,7 @@ sub DESTROY {
     local ($?, $@, $!);
     my $pids = $_[0]->{pids};
 
-    kill KILL => @$pids if @$pids && $_[0]->{portal}{owner} == $$;
+    kill KILL => @$pids if @$pids && $_[0]->{owner} == $$;
 }
 
 
