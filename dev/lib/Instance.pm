@@ -670,10 +670,23 @@ sub loopback {
 }
 
 
+# Below those the kernel gives away by itself: whoever connects somewhere may
+# get one of these while the server that listens there is down.  Each once.
+
 sub free_port {
-    my $s = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0,
-                                Listen => 1) or die "no free port: $!\n";
-    return $s->sockport;
+    my ($end) = slurp('/proc/sys/net/ipv4/ip_local_port_range') =~ /^([0-9]+)/;
+    my $n = $end - 10000;
+    our %given;
+
+    for (1 .. 1000) {
+        my $port = $n < 1000 ? 0 : 10000 + unpack('L', random_bytes(4)) % $n;
+        my $s = IO::Socket::IP->new(LocalHost => '127.0.0.1',
+                                    LocalPort => $port, Listen => 1) or next;
+
+        return $s->sockport if !$given{ $s->sockport }++;
+    }
+
+    die "no free port: $!\n";
 }
 
 
