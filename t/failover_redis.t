@@ -54,7 +54,12 @@ sleep 1;
 my $killed = $f->lose_redis;
 
 ok($f->well, 'the master is killed, the replica elected: well again');
-ok(wait_until(30, sub { $watch->outage($killed) < 30 }), 'after seconds');
+ok(wait_until(30, sub {
+    my $port = $f->master->{port};
+    my @found = $p->log =~ /connected to 127\.0\.0\.1:$port\b/g;
+
+    return @found == $f->{workers} && $watch->outage($killed) < 30;
+}), 'after seconds each worker has found it');
 
 my $n = seen('the master killed', $killed);
 
