@@ -63,10 +63,10 @@ static time_t corr_session_absolute(corr_page_t *p);
 static const char *corr_session_cookie(corr_page_t *p);
 static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
 static corr_str_t corr_csrf_masked(corr_page_t *p, corr_str_t token);
-static corr_str_t corr_csrf_unmasked(corr_page_t *p);
+static corr_str_t corr_csrf_unmasked(corr_page_t *p, u_char *bytes);
 static ngx_uint_t corr_csrf_of_session(corr_page_t *p, corr_str_t given);
 static corr_str_t corr_csrf_token(corr_page_t *p, const char *kind,
-    corr_str_t cookie);
+    corr_str_t cookie, u_char *mac);
 static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
     corr_str_t token);
 
@@ -825,7 +825,7 @@ corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
 ngx_int_t
 corr_csrf_prepare(corr_page_t *p)
 {
-    u_char      *fresh;
+    u_char      *fresh, *mac;
     corr_str_t   token, session, shown;
 
     token = corr_session_token(p, "correspondence-browser");
@@ -856,14 +856,16 @@ corr_csrf_prepare(corr_page_t *p)
 
     /* a form that outlived its session has that one's token */
 
-    p->csrf = (session.len && (p->session.who != CORR_NOBODY
-                               || (p->route->who & CORR_LEAVES)))
-              ? corr_csrf_token(p, "session", session)
-              : corr_csrf_token(p, "browser", token);
+    mac = ngx_pnalloc(p->pool, CORR_SECRETS_MAC);
 
-    if (p->csrf.data == NULL || p->browser.data == NULL) {
+    if (mac == NULL || p->browser.data == NULL) {
         return NGX_ERROR;
     }
+
+    p->csrf = (session.len && (p->session.who != CORR_NOBODY
+                               || (p->route->who & CORR_LEAVES)))
+              ? corr_csrf_token(p, "session", session, mac)
+              : corr_csrf_token(p, "browser", token, mac);
 
     shown = corr_csrf_masked(p, p->csrf);
     if (shown.data == NULL) {
@@ -878,12 +880,14 @@ corr_csrf_prepare(corr_page_t *p)
 
 /*
  * The token, and what browsers say of where the form came from: a browser
- * that names another site is not believed whatever token it has.
+ * that names another site is not believed whatever token it has.  No memory
+ * is asked for: whoever had none would be called a forger.
  */
 
 ngx_int_t
 corr_csrf_check(corr_page_t *p)
 {
+    u_char      bytes[CORR_CSRF_SHOWN / 2];
     corr_str_t  site, given;
 
     site = corr_request_header(p->request, "sec-fetch-site");
@@ -894,7 +898,7 @@ corr_csrf_check(corr_page_t *p)
         return NGX_DECLINED;
     }
 
-    given = corr_csrf_unmasked(p);
+    given = corr_csrf_unmasked(p, bytes);
 
     if (!corr_secrets_equal(given, p->csrf)
         && !corr_csrf_of_session(p, given))
@@ -915,6 +919,7 @@ corr_csrf_check(corr_page_t *p)
 static ngx_uint_t
 corr_csrf_of_session(corr_page_t *p, corr_str_t given)
 {
+    u_char      mac[CORR_SECRETS_MAC];
     corr_str_t  session, token;
 
     session = corr_session_token(p, corr_session_cookie(p));
@@ -923,9 +928,9 @@ corr_csrf_of_session(corr_page_t *p, corr_str_t given)
         return 0;
     }
 
-    token = corr_csrf_token(p, "session", session);
+    token = corr_csrf_token(p, "session", session, mac);
 
-    return token.len && corr_secrets_equal(given, token);
+    return corr_secrets_equal(given, token);
 }
 
 
@@ -960,25 +965,21 @@ corr_csrf_masked(corr_page_t *p, corr_str_t token)
 }
 
 
-/* The token that the form brought; empty: none, or not of that form. */
+/*
+ * The token that the form brought; empty: none, or not of that form.  bytes:
+ * where it goes, CORR_CSRF_SHOWN / 2 of them.
+ */
 
 static corr_str_t
-corr_csrf_unmasked(corr_page_t *p)
+corr_csrf_unmasked(corr_page_t *p, u_char *bytes)
 {
-    size_t       len;
-    u_char      *bytes;
-    ngx_uint_t   i;
-    corr_str_t   field, none = corr_null_str;
+    size_t      len;
+    ngx_uint_t  i;
+    corr_str_t  field, none = corr_null_str;
 
     field = corr_fields_get(&p->fields, "csrf");
 
-    if (field.len != CORR_CSRF_SHOWN) {
-        return none;
-    }
-
-    bytes = ngx_pnalloc(p->pool, CORR_CSRF_SHOWN / 2);
-
-    if (bytes == NULL
+    if (field.len != CORR_CSRF_SHOWN
         || corr_hex_decode(field, bytes, CORR_CSRF_SHOWN / 2, &len) != CORR_OK)
     {
         return none;
@@ -992,18 +993,16 @@ corr_csrf_unmasked(corr_page_t *p)
 }
 
 
-/* Of what kind the cookie is, is in it: one cannot pass for the other. */
+/*
+ * Of what kind the cookie is, is in it: one cannot pass for the other.
+ * mac: where it goes, CORR_SECRETS_MAC bytes.
+ */
 
 static corr_str_t
-corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie)
+corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie,
+    u_char *mac)
 {
-    u_char      *mac;
-    corr_str_t   parts[2], none = corr_null_str;
-
-    mac = corr_alloc(&p->alloc, CORR_SECRETS_MAC);
-    if (mac == NULL) {
-        return none;
-    }
+    corr_str_t  parts[2];
 
     parts[0] = corr_cstr(kind);
     parts[1] = cookie;
