@@ -42,6 +42,7 @@ static void corr_pg_keep(corr_pg_conn_t *c, corr_pg_work_t *work,
 static void corr_pg_refused(corr_pg_conn_t *c, corr_pg_work_t *work,
     PGresult *res);
 static void corr_pg_answered(corr_pg_conn_t *c, corr_pg_work_t *work);
+static ngx_int_t corr_pg_rows_read(corr_pg_work_t *work);
 static void corr_pg_rest(corr_pg_conn_t *c);
 static void corr_pg_close_error(corr_pg_conn_t *c);
 static void corr_pg_close_saying(corr_pg_conn_t *c, const char *message);
@@ -830,8 +831,15 @@ corr_pg_answered(corr_pg_conn_t *c, corr_pg_work_t *work)
     if (work->move && work->op.op.status == CORR_OP_PENDING) {
         corr_pg_work_again(work);
 
+    } else if (work->refused) {
+        corr_pg_work_end(work, CORR_OP_FAILED);
+
     } else {
-        corr_pg_work_end(work, work->refused ? CORR_OP_FAILED : CORR_OP_OK);
+
+        /* rows that nobody can read are no empty ones */
+
+        corr_pg_work_end(work, corr_pg_rows_read(work) == NGX_OK
+                               ? CORR_OP_OK : CORR_OP_LOST);
     }
 
     /* the next one has its own grace */
@@ -1054,11 +1062,32 @@ corr_pg_rows(corr_pg_op_t *op, ngx_uint_t i)
         return NULL;
     }
 
-    if (work->rows[i] == NULL && work->results[i] != NULL) {
-        work->rows[i] = corr_pg_rows_create(work, i);
+    return work->rows[i];
+}
+
+
+static ngx_int_t
+corr_pg_rows_read(corr_pg_work_t *work)
+{
+    ngx_uint_t  i;
+
+    if (work->op.op.status != CORR_OP_PENDING) {
+        return NGX_OK;
     }
 
-    return work->rows[i];
+    for (i = 0; i < work->ncalls; i++) {
+        if (work->results[i] == NULL) {
+            continue;
+        }
+
+        work->rows[i] = corr_pg_rows_create(work, i);
+
+        if (work->rows[i] == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

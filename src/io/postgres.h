@@ -155,16 +155,16 @@ void corr_pg_commits(corr_pg_op_t *op);
 /*
  * timeout in milliseconds, 0: the pool's default.  Completes later with
  * OK, FAILED (the whole operation was rolled back), UNAVAILABLE (nothing
- * was sent), LOST or TIMEOUT (a write may have happened: look it up).
+ * was sent), LOST or TIMEOUT (a write may have happened: look it up).  An
+ * answer for which there is no memory is LOST.
  */
 void corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout);
 
 /*
- * The rows of the i-th statement; NULL unless the operation is OK (or
- * without memory).  Columns of types that pages do not use (numeric,
- * arrays, …) are logged and read as NULL, and so are infinite times.  They
- * live until the owner detaches or corr_op_free(), and hand out text that
- * points into the result.
+ * The rows of the i-th statement; NULL unless the operation is OK.  Columns
+ * of types that pages do not use (numeric, arrays, …) are logged and read as
+ * NULL, and so are infinite times.  They live until the owner detaches or
+ * corr_op_free(), and hand out text that points into the result.
  */
 corr_rows_t *corr_pg_rows(corr_pg_op_t *op, ngx_uint_t i);
 
