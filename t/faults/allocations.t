@@ -29,6 +29,11 @@ $t->allow_memory;
 $t->every($_, calls => ['alloc'], step => 5, from => 1 + int rand 5)
     for 'desk', 'sign-up', 'letter';
 
+# memory that stays out, through every connection's end as well
+
+$t->every('letters', calls => ['alloc'], all => 1, step => 3,
+          from => 1 + int rand 3);
+
 my $is = $t->figures;
 
 cmp_ok($is->{cases}, '>', 15, 'allocations have failed');

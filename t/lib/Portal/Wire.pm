@@ -68,6 +68,8 @@ my @requests = (
     [ 'identity',   'new',     303, sub {
         $_[0]{portal}->db->do(q{UPDATE persons SET mobile_step = 'open'
             WHERE national_code = ?}, undef, $_[0]{new}{national_code});
+        $_[0]{portal}->db->do(q{UPDATE identity_evidence
+            SET at = at - interval '2 days'});
         post('/desk/identity/mobile', {}) } ],
     [ 'inbox',      'clerk',   200, sub { get('/clerk/') } ],
     [ 'read',       'clerk',   200, sub { get("/clerk/letters/$_[0]{code}") } ],
