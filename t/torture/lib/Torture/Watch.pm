@@ -71,9 +71,10 @@ sub stop {
 
 sub DESTROY {
     local ($?, $@, $!);
-    my $pids = $_[0]->{pids};
+    my ($self) = @_;
 
-    kill KILL => @$pids if @$pids && $_[0]->{owner} == $$;
+    kill KILL => @{ $self->{pids} }
+        if @{ $self->{pids} // [] } && $self->{owner} == $$;
 }
 
 
@@ -84,7 +85,9 @@ sub ask_on {
     open my $log, '>>', "$self->{file}.$n" or die "watch: $!\n";
     $log->autoflush(1);
 
-    while (!-e "$self->{file}.stop") {
+    # whose test died before stop() would hold its output open for ever
+
+    while (!-e "$self->{file}.stop" && getppid == $self->{owner}) {
         my $since = time;
         my $status = $self->ask($base);
 
