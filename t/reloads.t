@@ -17,7 +17,7 @@ use Torture::Reloads;
 
 my $p = Portal->new(Torture::Reloads::options, workers => 2);
 my $w = Portal::Wire->new($p);
-my $letters = Torture::Letters->new($p, clients => 2);
+my $letters = Torture::Letters->new($p, clients => 2, fresh => 1);
 my $r = Torture::Reloads->new(portal => $p, wire => $w, letters => $letters);
 
 $letters->start;

@@ -7,6 +7,9 @@ package Torture::Letters;
 #   my $l = Torture::Letters->new($portal, clients => 6);
 #                             # bases => [ … ]: of several nodes; who gets no
 #                             # answer from one asks another
+#                             # fresh => 1: each request on a connection of
+#                             # its own, none of those that a server may
+#                             # close at the same moment
 #   $l->start;
 #   …
 #   $l->stop;
@@ -214,6 +217,8 @@ sub logged_in {
     my ($self, $c) = @_;
     my $b = $c->{b} //= $self->{portal}->browser;
 
+    $b->ua->max_connections(0) if $self->{fresh};
+
     return eval { visit($b, $c->{who}) };
 }
 
@@ -367,6 +372,9 @@ sub account {
         }
 
         for my $letter (@is) {
+            # by again(), with another file
+            next if $self->{late}{$key};
+
             my @wrong = $self->whole($key, $l, $letter) or next;
 
             $a{half}++;
@@ -509,6 +517,9 @@ sub once_more {
     my $before = $p->value('SELECT tracking_code FROM letters
                              WHERE subject = ?', $l->{subject});
     my $png = Portal::Browser::tiny_png($key);
+
+    $self->{late}{$key} = 1 if !defined $before;
+
     my $answer = send_letter($b, { %$l, bytes => [ $png ] });
 
     $self->{account}{again}++;

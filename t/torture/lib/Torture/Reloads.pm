@@ -213,6 +213,11 @@ sub letters {
                    . join ', ', %{ $a->{answers} })
         if !$unanswered && keys %{ $a->{answers} } > 1;
     $letters->again;
+
+    # the others were sent by Portal::Wire
+
+    $self->problem("letters: $_")
+        for grep { !/ was never sent$/ } @{ $a->{problems} };
     $self->problem("letters: another code for "
                    . ($a->{sent} - $a->{again}) . ' sent again')
         if $a->{again} != $a->{sent};
