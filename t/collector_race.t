@@ -24,7 +24,8 @@ use constant {
 };
 
 my $p = Torture->portal(
-    http => '    correspondence_collect_grace ' . GRACE . "s;\n");
+    http => '    correspondence_collect_grace ' . GRACE . "s;\n"
+            . "    correspondence_letters_per_day 100000;\n");
 my $i = $p->instance;
 my $store = $p->dir . '/store';
 my $torture = Torture->new(portal => $p, seconds => 1);

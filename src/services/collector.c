@@ -48,6 +48,7 @@ struct corr_collector_s {
     corr_str_t              *hashes;     /* to be removed */
     ngx_uint_t               n;
     ngx_uint_t               i;
+    unsigned                 left:1;     /* those were asked for */
 };
 
 
@@ -399,7 +400,8 @@ corr_collector_house(corr_collector_t *c)
         return;
     }
 
-    if (c->state != CORR_COLLECT_LEFT && c->hashes == NULL) {
+    if (!c->left) {
+        c->left = 1;
         corr_collector_query(c, CORR_COLLECT_LEFT, CORR_SQL_FILE_REMOVALS,
                              NULL);
         return;
@@ -418,6 +420,7 @@ corr_collector_finish(corr_collector_t *c)
 {
     c->portion = (c->portion + 1) % CORR_COLLECT_PORTIONS;
     c->hashes = NULL;
+    c->left = 0;
 
     ngx_destroy_pool(c->pool);
     c->pool = NULL;
