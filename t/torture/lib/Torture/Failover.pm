@@ -343,8 +343,9 @@ sub redis {
     my ($port, @command) = @_;
     my $said = '';
 
-    open my $f, '-|', 'timeout', 5, 'redis-cli', '-p', $port, @command
-        or die "redis-cli: $!\n";
+    open my $f, '-|', 'sh', '-c', 'exec timeout 5 redis-cli -p "$@" '
+                      . '2> /dev/null', 'sh', $port, @command
+        or die "sh: $!\n";
     { local $/; $said = <$f> // ''; }
     close $f;
     chomp $said;
