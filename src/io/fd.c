@@ -9,15 +9,21 @@ static void corr_fd_read_handler(ngx_event_t *ev);
 static void corr_fd_write_handler(ngx_event_t *ev);
 static ngx_int_t corr_fd_set(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t wanted);
+static ngx_uint_t corr_fd_closed(const corr_fd_t *cfd);
 
 
 ngx_int_t
 corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd, corr_fd_handler_pt handler,
     void *data, ngx_log_t *log)
 {
+    struct stat        st;
     ngx_connection_t  *c;
 
     corr_fd_release(cfd);
+
+    if (fstat(fd, &st) == -1) {
+        return NGX_ERROR;
+    }
 
     c = ngx_get_connection(fd, log);
     if (c == NULL) {
@@ -38,6 +44,8 @@ corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd, corr_fd_handler_pt handler,
 
     cfd->connection = c;
     cfd->fd = fd;
+    cfd->dev = st.st_dev;
+    cfd->ino = st.st_ino;
     cfd->handler = handler;
     cfd->data = data;
     cfd->log = log;
@@ -111,7 +119,7 @@ corr_fd_release(corr_fd_t *cfd)
      * kernel's set as well: then only nginx's own flags are to be cleared.
      */
 
-    flags = (fcntl(c->fd, F_GETFD) == -1) ? NGX_CLOSE_EVENT : 0;
+    flags = corr_fd_closed(cfd) ? NGX_CLOSE_EVENT : 0;
 
     if (c->read->active) {
         (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
@@ -124,6 +132,18 @@ corr_fd_release(corr_fd_t *cfd)
     /* shared: frees the slot, does not close */
 
     ngx_close_connection(c);
+}
+
+
+/* Its number may be another file's by now: threads open some meanwhile. */
+
+static ngx_uint_t
+corr_fd_closed(const corr_fd_t *cfd)
+{
+    struct stat  st;
+
+    return fstat(cfd->fd, &st) == -1 || st.st_dev != cfd->dev
+           || st.st_ino != cfd->ino;
 }
 
 

@@ -49,6 +49,8 @@ typedef void (*corr_fd_handler_pt)(void *data, ngx_uint_t events,
 struct corr_fd_s {
     ngx_connection_t        *connection;   /* NULL: free */
     ngx_socket_t             fd;
+    dev_t                    dev;          /* which socket fd was */
+    ino_t                    ino;
     corr_fd_handler_pt       handler;
     void                    *data;
     ngx_log_t               *log;
