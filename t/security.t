@@ -55,7 +55,8 @@ $half->get('/clerk/login')->submit({ username => 'manager',
 my @tables = map { $_->{tablename} } $p->sql(
     q{SELECT tablename FROM pg_tables WHERE schemaname = 'correspondence'
       AND tablename NOT IN ('audit', 'audit_pending', 'audit_chain',
-                            'message_attempts', 'messages') ORDER BY 1});
+                            'audit_checks', 'message_attempts', 'messages')
+      ORDER BY 1});
 
 sub state {
     return { (map { $_ => $p->value("SELECT md5(coalesce(string_agg(t::text,

@@ -5,7 +5,8 @@
  * The day's budget is one of all nodes.  Each node counts for itself, tells
  * the database about once a second what was added (budget_job.c), and learns
  * what all have used: together they may go beyond the budget by what they
- * ask in that time.  The limit of a second is each node's own.
+ * ask in that time.  Messages, which can wait, do so until a node that began
+ * has learned it.  The limit of a second is each node's own.
  */
 
 #include "gateway_private.h"
@@ -56,6 +57,14 @@ corr_gateway_left(corr_gateway_state_t *state)
 
     return state->slot->used >= g->budget ? 0
                                           : g->budget - state->slot->used;
+}
+
+
+ngx_uint_t
+corr_gateway_learned(corr_gateway_state_t *state)
+{
+    return state->conf->budget == 0 || state->slot == NULL
+           || state->slot->learned == corr_gateway_today();
 }
 
 
@@ -220,6 +229,7 @@ corr_gateway_budget_told(corr_gateways_t *gateways, ngx_uint_t i,
     if (slot->day == budget->day) {
         slot->untold -= ngx_min(budget->used, slot->untold);
         slot->used = all + slot->untold;
+        slot->learned = slot->day;
     }
 
     ngx_shmtx_unlock(&pool->mutex);

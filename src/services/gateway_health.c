@@ -390,7 +390,7 @@ corr_gateway_room(corr_gateways_t *gateways, corr_gateway_kind_e kind,
 
         state = &gateways->states[i];
 
-        if (state->conf->kind != kind) {
+        if (state->conf->kind != kind || !corr_gateway_learned(state)) {
             continue;
         }
 

@@ -172,6 +172,7 @@ typedef struct {
     ngx_atomic_t             untold;     /* of it, what the database does not
                                             know yet */
     ngx_atomic_t             told;       /* when it was last told */
+    ngx_atomic_t             learned;    /* day whose use by all is known */
     ngx_atomic_t             alarm;      /* the highest of 50 75 90 100 told */
     ngx_atomic_t             second;
     ngx_atomic_t             in_second;
@@ -340,6 +341,9 @@ ngx_uint_t corr_gateway_today(void);
 
 /* How many questions are left of today's budget. */
 ngx_uint_t corr_gateway_left(corr_gateway_state_t *state);
+
+/* Whether all nodes' use of today is known, or need not be. */
+ngx_uint_t corr_gateway_learned(corr_gateway_state_t *state);
 
 /*
  * May a request go out now?  0: yes, and it is counted; otherwise
