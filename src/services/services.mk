@@ -22,10 +22,11 @@ $(BUILD)/corr-captcha: t/tools/corr-captcha.c src/services/secrets.c \
 	@$(CC) $(CORR_CFLAGS) -Werror -MF $(BUILD)/corr-captcha.d \
 	    $(CORR_LDFLAGS) -o $@ $(filter %.c %.a,$^) -lsodium -lgd -lm
 
-# calls of a worker that fail when a test says so
+# calls of a worker that fail when a test says so; two tests may ask for it
+# at once
 $(BUILD)/faults.so: t/tools/faults.c src/services/services.mk
-	@$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Werror -fPIC -shared \
-	    -o $@.new $< && mv $@.new $@
+	@$(CC) -std=gnu11 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow \
+	    -Werror -fPIC -shared -o $@.$$PPID $< && mv $@.$$PPID $@
 
 SERVICES_UNIT = $(BUILD)/unit-services
 SERVICES_OBJECTS = $(SERVICES_PURE:%=$(SERVICES_UNIT)/%.o)
