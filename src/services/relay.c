@@ -48,14 +48,16 @@ struct corr_relay_s {
     corr_job_t               check;
     corr_pg_op_t            *claiming;
     corr_pg_op_t            *checking;
-    ngx_uint_t               asked;      /* messages, by the claim */
+    ngx_uint_t               room;       /* of the claim: for messages, */
+    ngx_uint_t               others;     /* and for those that are no codes */
     ngx_uint_t               checks;     /* runs of the check */
     ngx_uint_t               sending;    /* under way */
     ngx_uint_t               looking;    /* under way, for their state */
     ngx_queue_t              messages;   /* corr_message_t */
     corr_str_t               node;
     corr_relay_status_t      status;
-    unsigned                 more:1;     /* the last claim was full */
+    unsigned                 more:1;     /* wait: the last claim with room
+                                            for them was full */
 };
 
 
@@ -275,8 +277,6 @@ corr_relay_claim(corr_job_t *job)
     ngx_uint_t     room;
     corr_relay_t  *relay = job->data;
 
-    relay->more = 0;
-
     room = corr_relay_room(relay);
 
     if (room == 0) {
@@ -284,7 +284,8 @@ corr_relay_claim(corr_job_t *job)
         return;
     }
 
-    relay->asked = room;
+    relay->room = room;
+    relay->others = corr_relay_others(relay, room);
     relay->claiming = corr_pg_begin(relay->pg, &job->owner,
                                     "messages claim");
 
@@ -298,7 +299,7 @@ corr_relay_claim(corr_job_t *job)
                            corr_pg_int(room),
                            corr_pg_int(relay->settings->relay_lease),
                            corr_pg_text(relay->node),
-                           corr_pg_int(corr_relay_others(relay, room)) });
+                           corr_pg_int(relay->others) });
     corr_pg_commits(relay->claiming);
     corr_pg_send(relay->claiming, 0);
 }
@@ -307,7 +308,7 @@ corr_relay_claim(corr_job_t *job)
 static void
 corr_relay_claimed(corr_job_t *job)
 {
-    ngx_uint_t       row;
+    ngx_uint_t       row, n;
     corr_rows_t     *rows;
     corr_relay_t    *relay = job->data;
     corr_message_t  *m;
@@ -327,11 +328,18 @@ corr_relay_claimed(corr_job_t *job)
         }
     }
 
-    relay->more = (rows != NULL && rows->nrows == relay->asked);
+    n = rows ? rows->nrows : 0;
+
+    if (relay->others) {
+        relay->more = (n >= relay->others);
+
+    } else if (n == relay->room) {
+        relay->more = 1;
+    }
+
     relay->claiming = NULL;
 
-    corr_job_done(job, relay->more && relay->sending
-                                      < relay->settings->relay_batch);
+    corr_job_done(job, 0);
 }
 
 
