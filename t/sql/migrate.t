@@ -18,6 +18,12 @@ my $pg = Cluster->new(bare => 1);
 my $copy = tempdir(CLEANUP => 1);
 system("cp -r $Cluster::TOP/sql $copy/") == 0 or die;
 
+# Two branches may each add the next one.
+my %number;
+$number{$_}++ for map { m{/(\d+)_[^/]+\z} } glob "$copy/sql/migrations/*.sql";
+is_deeply [ grep { $number{$_} > 1 } sort keys %number ], [],
+    'each number once';
+
 # Two first installations at once.
 my @runs = map {
     open my $out, '-|',
