@@ -50,7 +50,6 @@ typedef struct {
     ngx_str_t                contact;        /* a line for people, or none */
     ngx_str_t                url;            /* https://host, public */
     ngx_str_t                host;           /* of url */
-    ngx_str_t                url_path;       /* citizen prefix in links */
 
     /* sessions */
     time_t                   session_idle;
