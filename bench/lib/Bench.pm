@@ -71,6 +71,34 @@ sub address {
 }
 
 
+# Linux shares the processor between sessions first (autogroup), then between
+# the processes of one.  Each backend of PostgreSQL is a session of its own,
+# nginx with all its workers and threads is one, and with that a backend that
+# could run was seen to wait for 0.2 to 1.7 s.  A server should have it off
+# (README.md, "On the server"); what is measured is such a server, where we
+# may say so.  ungroup() returns what there was, for regroup(); undef: nothing
+# was changed.
+
+use constant AUTOGROUP => '/proc/sys/kernel/sched_autogroup_enabled';
+
+sub grouped { return -e AUTOGROUP && Instance::slurp(AUTOGROUP) != 0 }
+
+
+sub ungroup {
+    return undef if !grouped();
+    return regroup(0) ? 1 : undef;
+}
+
+
+sub regroup {
+    my ($value) = @_;
+
+    open my $f, '>', AUTOGROUP or return 0;
+    print $f "$value\n";
+    return close $f;
+}
+
+
 # Ends it without a word: what a test would check is not ours.
 
 sub stop {
