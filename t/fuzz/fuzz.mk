@@ -3,13 +3,16 @@
 # $(BUILD)/fuzz/NAME.corpus, what fails to $(BUILD)/fuzz/NAME-*.
 #
 #   make fuzz-short                 about 5 seconds of each: part of the tests
-#   make fuzz FUZZ_SECONDS=3600     an hour of each
+#   make fuzz FUZZ_SECONDS=3600     an hour of a processor for each
+#
+# FUZZ_JOBS (1) targets run at a time.
 
 BUILD ?= build
 
 FUZZ = $(BUILD)/fuzz
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
 
 FUZZ_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wshadow \
     -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -22,10 +25,10 @@ FUZZ_PROGRAMS = $(FUZZ_NAMES:%=$(FUZZ)/%_fuzz)
 .PHONY: fuzz fuzz-short fuzz-build
 
 fuzz: fuzz-build
-	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_NAMES)
+	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_JOBS) $(FUZZ_NAMES)
 
 fuzz-short: fuzz-build
-	@t/fuzz/run $(FUZZ) 5 $(FUZZ_NAMES)
+	@t/fuzz/run $(FUZZ) 5 $(FUZZ_JOBS) $(FUZZ_NAMES)
 
 fuzz-build: $(FUZZ_PROGRAMS)
 
