@@ -140,6 +140,7 @@ corr_load_statements(ngx_conf_t *cf, corr_settings_t *s)
         statement[i].name = corr_to_ngx(corr_sql_statements[i].name);
         statement[i].text = corr_to_ngx(corr_sql_statements[i].text);
         statement[i].nparams = corr_sql_statements[i].nparams;
+        statement[i].writes = corr_sql_statements[i].writes;
     }
 
     s->pg.statements = statement;

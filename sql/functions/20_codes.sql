@@ -547,7 +547,7 @@ CREATE OR REPLACE FUNCTION code_state(p_purpose text, p_browser text,
     p_limits jsonb)
 RETURNS TABLE (mobile text, national_code text, expires_at timestamptz,
                resend integer, tries_left integer)
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

@@ -275,10 +275,6 @@ corr_db_start(corr_page_t *p)
         }
     }
 
-    if (db->flags & (CORR_WRITE|CORR_WRITE_ONCE)) {
-        corr_pg_commits(db->op);
-    }
-
     db->attempts++;
 
     corr_pg_send(db->op, 0);

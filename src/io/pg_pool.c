@@ -2,6 +2,9 @@
  * The pool: which connection takes an operation, what waits and for how
  * long, and when it is tried again.
  *
+ * The first connection is for reads, so many behind it for writes, the rest
+ * for reads: where a server lets only a few in, both have some.
+ *
  * While no connection is up one at a time is tried, each address of the
  * list in turn.  Operations wait for the first round; once a whole round
  * has failed they fail at once, until a connection is up.
@@ -18,6 +21,7 @@ static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
 static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
 static void corr_pg_retry(ngx_event_t *ev);
 static void corr_pg_grow(corr_pg_t *pg);
+static ngx_uint_t corr_pg_wanted(corr_pg_t *pg, corr_pg_conn_t *c);
 static void corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text);
 static void corr_pg_note(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_next_host(corr_pg_t *pg, ngx_uint_t host);
@@ -28,9 +32,11 @@ static ngx_msec_t corr_pg_backoff(corr_pg_t *pg);
 static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
     const char *what, const char *text);
 static void corr_pg_give_up(corr_pg_t *pg);
-static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_work_t *work);
-static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, ngx_uint_t from,
-    ngx_uint_t to);
+static void corr_pg_wait(corr_pg_work_t *work, ngx_uint_t first);
+static void corr_pg_wait_over(corr_pg_work_t *work);
+static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind);
+static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind,
+    ngx_uint_t depth);
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
 static void corr_pg_expire(corr_op_t *op);
 static void corr_pg_release(corr_op_t *op);
@@ -61,7 +67,9 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
     pg->pool = pool;
     pg->log = cycle->log;
 
-    ngx_queue_init(&pg->queue);
+    for (i = 0; i < CORR_PG_KINDS; i++) {
+        ngx_queue_init(&pg->queue[i]);
+    }
 
     pg->retry.handler = corr_pg_retry;
     pg->retry.data = pg;
@@ -90,6 +98,9 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
 
     for (i = 0; i < conf->connections; i++) {
         corr_pg_conn_init(&pg->conns[i], pg);
+
+        pg->conns[i].kind = (i > 0 && i <= conf->writers) ? CORR_PG_WRITES
+                                                          : CORR_PG_READS;
     }
 
     corr_pg_grow(pg);
@@ -200,25 +211,10 @@ corr_pg_retry(ngx_event_t *ev)
 static void
 corr_pg_grow(corr_pg_t *pg)
 {
-    ngx_uint_t       i, limit, opening;
+    ngx_uint_t       i;
     corr_pg_conn_t  *c;
 
-    if (ngx_exiting && ngx_queue_empty(&pg->queue)) {
-        return;
-    }
-
-    limit = (pg->up == 0 || ngx_exiting) ? 1 : pg->conf->connections;
-    opening = ngx_exiting ? pg->up : 0;
-
     for (i = 0; i < pg->conf->connections; i++) {
-        c = &pg->conns[i];
-
-        if (c->state == CORR_PG_CONNECTING || c->state == CORR_PG_PREPARING) {
-            opening++;
-        }
-    }
-
-    for (i = 0; i < pg->conf->connections && opening < limit; i++) {
         c = &pg->conns[i];
 
         /* one that fails at once arms it */
@@ -227,11 +223,43 @@ corr_pg_grow(corr_pg_t *pg)
             return;
         }
 
-        if (c->state == CORR_PG_DOWN) {
-            opening++;
+        if (c->state == CORR_PG_DOWN && corr_pg_wanted(pg, c)) {
             corr_pg_conn_open(c);
         }
     }
+}
+
+
+/*
+ * One while none is up; all of them behind it.  A worker that quits needs
+ * one of a kind, when something of that kind waits.
+ */
+
+static ngx_uint_t
+corr_pg_wanted(corr_pg_t *pg, corr_pg_conn_t *c)
+{
+    ngx_uint_t       i;
+    corr_pg_conn_t  *other;
+
+    if (pg->up && !ngx_exiting) {
+        return 1;
+    }
+
+    if (ngx_exiting && ngx_queue_empty(&pg->queue[c->kind])) {
+        return 0;
+    }
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        other = &pg->conns[i];
+
+        if (other->state != CORR_PG_DOWN
+            && (pg->up == 0 || other->kind == c->kind))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -464,17 +492,45 @@ corr_pg_complain(corr_pg_t *pg, ngx_uint_t host, const char *what,
 static void
 corr_pg_give_up(corr_pg_t *pg)
 {
+    ngx_uint_t       i;
     ngx_queue_t     *q;
     corr_pg_work_t  *work;
 
-    while (!ngx_queue_empty(&pg->queue)) {
-        q = ngx_queue_head(&pg->queue);
-        ngx_queue_remove(q);
-        pg->queued--;
+    for (i = 0; i < CORR_PG_KINDS; i++) {
 
-        work = ngx_queue_data(q, corr_pg_work_t, queue);
-        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+        while (!ngx_queue_empty(&pg->queue[i])) {
+            q = ngx_queue_head(&pg->queue[i]);
+            work = ngx_queue_data(q, corr_pg_work_t, queue);
+
+            corr_pg_wait_over(work);
+            corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
+        }
     }
+}
+
+
+static void
+corr_pg_wait(corr_pg_work_t *work, ngx_uint_t first)
+{
+    corr_pg_t  *pg;
+
+    pg = work->pg;
+    pg->queued[work->kind]++;
+
+    if (first) {
+        ngx_queue_insert_head(&pg->queue[work->kind], &work->queue);
+
+    } else {
+        ngx_queue_insert_tail(&pg->queue[work->kind], &work->queue);
+    }
+}
+
+
+static void
+corr_pg_wait_over(corr_pg_work_t *work)
+{
+    ngx_queue_remove(&work->queue);
+    work->pg->queued[work->kind]--;
 }
 
 
@@ -529,6 +585,10 @@ corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement, ngx_uint_t nparams,
                       "added with %ui parameters", op->op.name, statement,
                       nparams);
         return NGX_ERROR;
+    }
+
+    if (pg->conf->statements[statement].writes && pg->conf->writers) {
+        work->kind = CORR_PG_WRITES;
     }
 
     call = &work->calls[work->ncalls];
@@ -624,13 +684,6 @@ corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call, ngx_uint_t i,
 
 
 void
-corr_pg_commits(corr_pg_op_t *op)
-{
-    ((corr_pg_work_t *) op)->commits = 1;
-}
-
-
-void
 corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 {
     corr_pg_t       *pg;
@@ -649,20 +702,22 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 
     /* nobody overtakes those who wait */
 
-    c = ngx_queue_empty(&pg->queue) ? corr_pg_choose(pg, work) : NULL;
+    c = ngx_queue_empty(&pg->queue[work->kind])
+        ? corr_pg_choose(pg, work->kind) : NULL;
 
     if (c != NULL) {
         corr_pg_dispatch(work, c);
         return;
     }
 
-    if (pg->failing || pg->stopping || pg->queued >= pg->conf->queue) {
+    if (pg->failing || pg->stopping
+        || pg->queued[work->kind] >= pg->conf->queue)
+    {
         corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
         return;
     }
 
-    ngx_queue_insert_tail(&pg->queue, &work->queue);
-    pg->queued++;
+    corr_pg_wait(work, 0);
 
     op->op.in_client = 1;
 
@@ -673,23 +728,23 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 
 
 /*
- * What commits goes to the last ones: a connection waits for the disk once
- * for each commit, while the server syncs those of many connections at once.
- * Where none of one's own kind is up, another one will do.
+ * A writer waits for the disk once for each commit, while the server syncs
+ * those of many connections at once.  Where none for reads is left, one for
+ * writes will do that has nothing to do.
  */
 
 static corr_pg_conn_t *
-corr_pg_choose(corr_pg_t *pg, corr_pg_work_t *work)
+corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind)
 {
-    ngx_uint_t       readers;
     corr_pg_conn_t  *c;
 
-    readers = pg->conf->connections - pg->conf->writers;
+    c = corr_pg_least(pg, kind, pg->conf->depth);
 
-    c = work->commits ? corr_pg_least(pg, readers, pg->conf->connections)
-                      : corr_pg_least(pg, 0, readers);
+    if (c == NULL && kind == CORR_PG_READS) {
+        c = corr_pg_least(pg, CORR_PG_WRITES, 1);
+    }
 
-    return c ? c : corr_pg_least(pg, 0, pg->conf->connections);
+    return c;
 }
 
 
@@ -699,18 +754,18 @@ corr_pg_choose(corr_pg_t *pg, corr_pg_work_t *work)
  */
 
 static corr_pg_conn_t *
-corr_pg_least(corr_pg_t *pg, ngx_uint_t from, ngx_uint_t to)
+corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind, ngx_uint_t depth)
 {
     ngx_uint_t       i;
     corr_pg_conn_t  *c, *best;
 
     best = NULL;
 
-    for (i = from; i < to; i++) {
+    for (i = 0; i < pg->conf->connections; i++) {
         c = &pg->conns[i];
 
-        if (c->state != CORR_PG_UP || c->retire || c->stall.timer_set
-            || c->in_flight >= pg->conf->depth)
+        if (c->kind != kind || c->state != CORR_PG_UP || c->retire
+            || c->stall.timer_set || c->in_flight >= depth)
         {
             continue;
         }
@@ -736,22 +791,25 @@ corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c)
 void
 corr_pg_is_free(corr_pg_t *pg)
 {
+    ngx_uint_t       i;
     ngx_queue_t     *q;
     corr_pg_conn_t  *c;
+    corr_pg_work_t  *work;
 
-    while (!ngx_queue_empty(&pg->queue)) {
+    for (i = 0; i < CORR_PG_KINDS; i++) {
 
-        q = ngx_queue_head(&pg->queue);
+        while (!ngx_queue_empty(&pg->queue[i])) {
+            q = ngx_queue_head(&pg->queue[i]);
+            work = ngx_queue_data(q, corr_pg_work_t, queue);
 
-        c = corr_pg_choose(pg, ngx_queue_data(q, corr_pg_work_t, queue));
-        if (c == NULL) {
-            return;
+            c = corr_pg_choose(pg, i);
+            if (c == NULL) {
+                break;
+            }
+
+            corr_pg_wait_over(work);
+            corr_pg_dispatch(work, c);
         }
-
-        ngx_queue_remove(q);
-        pg->queued--;
-
-        corr_pg_dispatch(ngx_queue_data(q, corr_pg_work_t, queue), c);
     }
 }
 
@@ -791,17 +849,12 @@ corr_pg_is_demoted(corr_pg_conn_t *c)
 void
 corr_pg_work_again(corr_pg_work_t *work)
 {
-    corr_pg_t  *pg;
-
-    pg = work->pg;
-
     work->conn = NULL;
     work->refused = 0;
     work->move = 0;
     work->moves++;
 
-    ngx_queue_insert_head(&pg->queue, &work->queue);
-    pg->queued++;
+    corr_pg_wait(work, 1);
 }
 
 
@@ -814,8 +867,7 @@ corr_pg_expire(corr_op_t *op)
     c = work->conn;
 
     if (c == NULL) {
-        ngx_queue_remove(&work->queue);
-        work->pg->queued--;
+        corr_pg_wait_over(work);
         corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
         return;
     }
@@ -869,7 +921,7 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
     status->connections = pg->up;
     status->wanted = pg->conf->connections;
     status->in_flight = 0;
-    status->queued = pg->queued;
+    status->queued = pg->queued[CORR_PG_READS] + pg->queued[CORR_PG_WRITES];
     status->operations = pg->operations;
     status->failures = pg->failures;
     status->timeouts = pg->timeouts;

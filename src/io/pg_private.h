@@ -38,10 +38,23 @@ typedef enum {
 } corr_pg_state_e;
 
 
+/*
+ * A commit may wait for long, for a disk or a standby, and what is sent
+ * behind it waits as well: so what reads never stands behind what writes.
+ */
+
+typedef enum {
+    CORR_PG_READS = 0,
+    CORR_PG_WRITES,
+    CORR_PG_KINDS
+} corr_pg_kind_e;
+
+
 typedef struct {
     corr_timer_data_t        timers;     /* first */
 
     corr_pg_t               *pg;
+    corr_pg_kind_e           kind;       /* of what it is for */
     corr_pg_state_e          state;
     ngx_uint_t               host;       /* in conf->conninfo */
     struct pg_conn          *db;
@@ -85,8 +98,8 @@ struct corr_pg_s {
     corr_pg_conn_t          *conns;
     const char             **options;    /* one per host */
 
-    ngx_queue_t              queue;      /* corr_pg_work_t, never sent */
-    ngx_uint_t               queued;
+    ngx_queue_t              queue[CORR_PG_KINDS];   /* corr_pg_work_t, */
+    ngx_uint_t               queued[CORR_PG_KINDS];  /* never sent */
     ngx_uint_t               up;
 
     ngx_event_t              retry;
@@ -124,7 +137,7 @@ typedef struct {
     struct pg_result        *results[CORR_PG_STATEMENTS_MAX];
     corr_rows_t             *rows[CORR_PG_STATEMENTS_MAX];
 
-    unsigned                 commits:1;  /* for a writer's connection */
+    corr_pg_kind_e           kind;
     unsigned                 broken:1;   /* an add() failed */
     ngx_uint_t               moves;      /* to another connection */
     unsigned                 refused:1;  /* the server said an error */

@@ -29,6 +29,7 @@ typedef struct {
     ngx_str_t                name;       /* of the prepared statement, */
     ngx_str_t                text;       /* both with a NUL behind them */
     ngx_uint_t               nparams;
+    ngx_uint_t               writes;     /* it, or what it calls */
 } corr_pg_statement_t;
 
 
@@ -51,9 +52,10 @@ typedef struct {
                                                    0: timeout */
     ngx_uint_t               connections;     /* per worker, in all */
     ngx_uint_t               writers;         /* of them, for operations that
-                                                 commit something */
+                                                 write; 0: for all alike */
     ngx_uint_t               depth;           /* operations per connection */
-    ngx_uint_t               queue;           /* waiting for a place */
+    ngx_uint_t               queue;           /* waiting for a place: reads,
+                                                 and as many writes */
     ngx_msec_t               connect_timeout; /* per host */
     ngx_msec_t               timeout;         /* default deadline */
     ngx_msec_t               lifetime;        /* of a connection */
@@ -145,12 +147,6 @@ corr_pg_op_t *corr_pg_begin(corr_pg_t *pg, corr_owner_t *owner,
  */
 ngx_int_t corr_pg_add(corr_pg_op_t *op, ngx_uint_t statement,
     ngx_uint_t nparams, const corr_pg_param_t *params);
-
-/*
- * It writes: its connection will be busy until the commit is on the disk, so
- * it should not be one that reads stand in.  Before it is sent.
- */
-void corr_pg_commits(corr_pg_op_t *op);
 
 /*
  * timeout in milliseconds, 0: the pool's default.  Completes later with

@@ -298,7 +298,6 @@ corr_identity_record(corr_identity_check_t *check)
             corr_pg_bool(check->by_relay),
             corr_identity_text(ask->address) });
 
-    corr_pg_commits(check->record);
     corr_pg_send(check->record, 0);
 }
 
@@ -428,7 +427,6 @@ corr_identity_claim(corr_job_t *job)
                        (corr_pg_param_t[]) {
                            corr_pg_int(room),
                            corr_pg_int(CORR_IDENTITY_LEASE) });
-    corr_pg_commits(identity->claim);
     corr_pg_send(identity->claim, 0);
 }
 

@@ -300,7 +300,6 @@ corr_relay_claim(corr_job_t *job)
                            corr_pg_int(relay->settings->relay_lease),
                            corr_pg_text(relay->node),
                            corr_pg_int(relay->others) });
-    corr_pg_commits(relay->claiming);
     corr_pg_send(relay->claiming, 0);
 }
 
@@ -374,7 +373,6 @@ corr_relay_check(corr_job_t *job)
                            NULL);
     }
 
-    corr_pg_commits(relay->checking);
     corr_pg_send(relay->checking, 0);
 }
 
@@ -880,7 +878,6 @@ corr_message_record(corr_message_t *m)
         corr_message_record_sent(m);
     }
 
-    corr_pg_commits(m->record);
     corr_pg_send(m->record, 0);
 }
 

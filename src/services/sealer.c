@@ -100,7 +100,6 @@ corr_sealer_run(corr_job_t *job)
     (void) corr_pg_add(sealer->seal, CORR_SQL_AUDIT_CHECK, 1,
                        (corr_pg_param_t[]) {
                            corr_pg_int(CORR_SEAL_CHECKED) });
-    corr_pg_commits(sealer->seal);
     corr_pg_send(sealer->seal, 0);
 }
 

@@ -1,0 +1,95 @@
+#!/usr/bin/perl
+
+# Commits that wait, as they do while the only synchronous standby is away:
+# pages that only read go on as if nothing were, what writes waits or is
+# refused in words, and is there once when commits go on.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/torture/lib";
+
+use Time::HiRes qw(sleep time);
+
+use Portal;
+use Torture::Letters;
+use Torture::Watch;
+
+# more at once than there are writers, late after two seconds
+
+use constant { READERS => 2, WRITERS => 2, CLIENTS => 6, SECONDS => 16 };
+
+my $p = Portal->new(replace => [ [ qr/connections=3;/, 'connections='
+    . READERS . ' writers=' . WRITERS . ' timeout=2s;' ] ]);
+my $b = $p->browser;
+
+$b->signup;
+is($b->get('/desk/identity')->status, 200, 'all is well at first');
+
+my $letters = Torture::Letters->new($p, clients => CLIENTS, pause => 0.1);
+my $watch = Torture::Watch->new($p, $b, processes => 3);
+
+sub commits_wait {
+    my ($for) = @_;
+
+    $p->sql("ALTER SYSTEM SET synchronous_standby_names = '$for'");
+    $p->sql('SELECT pg_reload_conf()');
+}
+
+sub backends {
+    return $p->value('SELECT count(*) FROM pg_stat_activity WHERE usename = ?',
+                     'correspondence_portal');
+}
+
+$letters->start;
+ok(wait_until(20, sub { $letters->acknowledged }), 'letters are accepted');
+
+commits_wait('nobody');
+$watch->start;
+
+my $since = time;
+my $most = 0;
+
+while (time < $since + SECONDS) {
+    my $n = backends();
+
+    $most = $n if $n > $most;
+    sleep 0.5;
+}
+
+my $until = time;
+my $pages = $watch->answers($since, $until);
+
+cmp_ok($pages->{200} // 0, '>', 100, 'pages are asked for');
+is(join(' ', grep { $_ ne 200 } keys %$pages), '', 'and answered, each');
+cmp_ok($watch->slowest($since, $until), '<', 1, 'soon');
+is($letters->acknowledged_after($since + 1), undef, 'no letter is accepted');
+
+commits_wait('');
+ok(wait_until(30, sub { $letters->acknowledged_after($until) }),
+   'commits go on: letters are accepted');
+sleep 1;
+$letters->stop;
+$watch->stop;
+is($watch->outage($until), 0, 'pages stay well');
+
+my $a = $letters->account;
+
+note(join ', ', map { "$a->{answers}{$_} times $_" }
+                sort keys %{ $a->{answers} });
+note("$most backends at the most; $a->{unanswered} letters without an "
+     . "answer, $a->{unanswered_there} of them there");
+is($a->{lost}, 0, 'no letter is lost');
+is($a->{doubled}, 0, 'none doubled');
+is($a->{half}, 0, 'none by half');
+is(join(' ', grep { !/^(?:ok|503)$/ } keys %{ $a->{answers} }), '',
+   'those without a code were told to come again');
+
+$letters->again;
+is($a->{again}, $a->{sent}, 'each was sent again with its key');
+is_deeply($a->{problems}, [], 'all is accounted for')
+    or diag join "\n", map { substr $_, 0, 300 } @{ $a->{problems} };
+
+$p->done;
