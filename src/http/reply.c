@@ -561,8 +561,13 @@ corr_reply_kept(corr_page_t *p, ngx_uint_t status)
         return NGX_OK;
     }
 
-    message = (p->committed && status >= 500) ? CORR_MSG_KEPT_UNKNOWN
-                                              : CORR_MSG_KEPT_NOT_TAKEN;
+    /* of the same form sent before nobody knows: its commit may wait */
+
+    message = (status < 500) ? CORR_MSG_KEPT_NOT_TAKEN
+              : p->committed ? CORR_MSG_KEPT_UNKNOWN
+              : corr_form_value(p, "submission_key").len
+                ? CORR_MSG_KEPT_NOT_NOW
+              : CORR_MSG_KEPT_NOT_TAKEN;
 
     corr_view_text(p->view, "kept",
                    corr_texts_message(p->settings->texts, message, NULL,

@@ -109,6 +109,25 @@ for my $file (glob "$Cluster::TOP/sql/statements/*.sql") {
 is "@unprepared", '', "$n statements prepare, with the portal’s rights";
 is "@undecoded", '', 'and return only types that the module decodes';
 
+# Which of them writes decides where it is sent: dev/names reads it from sql/,
+# here the server says it.
+my $writers = join '|', split / /, list(q{SELECT proname FROM pg_proc
+   WHERE pronamespace = 'correspondence'::regnamespace AND prosecdef
+     AND provolatile = 'v'});
+my $made = slurp("$Cluster::TOP/build/gen/statements.c");
+my (@kind, $kinds);
+
+while ($made =~ /corr_str\("(\w+)"\),\n(.*?),\n\s+\d+, ([01]) \},/sg) {
+    my ($name, $writes) = ($1, $3);
+    my $is = $pg->statement($name) =~ /\b(?:$writers)\s*\(/ ? 1 : 0;
+
+    $kinds++;
+    push @kind, $name if $is != $writes;
+}
+
+is $kinds, $n, 'each statement reads or writes';
+is "@kind", '', 'as its functions do';
+
 # What citizens' statements must not touch.
 for my $name (grep { /^(letters|drafts|tickets|desk|verify)_/ } keys %seen) {
     (my $sql = $pg->statement($name)) =~ s/= 'staff'//g;
