@@ -146,6 +146,7 @@ corr_load_statements(ngx_conf_t *cf, corr_settings_t *s)
     s->pg.statements = statement;
     s->pg.nstatements = CORR_SQL_COUNT;
     s->pg.history = CORR_SQL_SERVER_HISTORY;
+    s->pg.at_it = CORR_SQL_SERVER_AT_IT;
 
     return NGX_OK;
 }

@@ -38,6 +38,8 @@ static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind);
 static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind,
     ngx_uint_t depth);
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
+static ngx_int_t corr_pg_ask(corr_pg_conn_t *c);
+static void corr_pg_told(corr_owner_t *owner);
 static void corr_pg_expire(corr_op_t *op);
 static void corr_pg_release(corr_op_t *op);
 static ngx_int_t corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call,
@@ -98,6 +100,8 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
 
     for (i = 0; i < conf->connections; i++) {
         corr_pg_conn_init(&pg->conns[i], pg);
+
+        corr_owner_init(&pg->conns[i].owner, corr_pg_told, pg->log);
 
         pg->conns[i].kind = (i > 0 && i <= conf->writers) ? CORR_PG_WRITES
                                                           : CORR_PG_READS;
@@ -841,6 +845,78 @@ corr_pg_is_demoted(corr_pg_conn_t *c)
             corr_pg_conn_close(other, NULL);
         }
     }
+}
+
+
+/*
+ * A commit that waits, for the only synchronous standby perhaps, goes on
+ * waiting in the server when its connection is closed; each one that took
+ * its place would leave one more of max_connections there.  So a reader is
+ * asked, again and again, whether it still waits; while it does the
+ * connection is kept, and takes nothing new.
+ */
+
+void
+corr_pg_is_late(corr_pg_conn_t *c)
+{
+    if (c->kind != CORR_PG_WRITES || c->question != NULL || ngx_exiting
+        || corr_pg_ask(c) != NGX_OK)
+    {
+        corr_pg_conn_close(c, "no answer");
+    }
+}
+
+
+static ngx_int_t
+corr_pg_ask(corr_pg_conn_t *c)
+{
+    corr_pg_param_t  pid;
+
+    pid = corr_pg_int(corr_pg_conn_pid(c));
+
+    c->question = corr_pg_begin(c->pg, &c->owner, "late write");
+
+    if (c->question == NULL
+        || corr_pg_add(c->question, c->pg->conf->at_it, 1, &pid) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&c->stall, 2 * CORR_PG_GRACE);
+
+    corr_pg_send(c->question, CORR_PG_GRACE);
+
+    return NGX_OK;
+}
+
+
+static void
+corr_pg_told(corr_owner_t *owner)
+{
+    ngx_uint_t       waits;
+    corr_rows_t     *rows;
+    corr_pg_conn_t  *c;
+
+    c = ngx_queue_data(owner, corr_pg_conn_t, owner);
+
+    rows = corr_pg_rows(c->question, 0);
+    waits = (rows != NULL && rows->nrows == 1);
+
+    corr_op_free(&c->question->op);
+    c->question = NULL;
+
+    /* not late any more? */
+
+    if (!c->stall.timer_set) {
+        return;
+    }
+
+    if (!waits) {
+        corr_pg_conn_close(c, "no answer");
+        return;
+    }
+
+    ngx_add_timer(&c->stall, CORR_PG_GRACE);
 }
 
 

@@ -64,6 +64,9 @@ typedef struct {
                                             end of its life or linger */
     ngx_event_t              stall;      /* the oldest operation is late */
 
+    corr_owner_t             owner;      /* of the question why */
+    corr_pg_op_t            *question;
+
     ngx_queue_t              fifo;       /* corr_pg_work_t, as sent */
     ngx_uint_t               in_flight;
     ngx_msec_t               since;      /* up since */
@@ -164,6 +167,9 @@ void corr_pg_conn_late(corr_pg_conn_t *c);
 /* Closes it; what it had sent is lost.  text: why, for the log. */
 void corr_pg_conn_close(corr_pg_conn_t *c, const char *text);
 
+/* The number of its process in the server. */
+ngx_int_t corr_pg_conn_pid(corr_pg_conn_t *c);
+
 /* Drops results. */
 void corr_pg_work_clear(corr_pg_work_t *work);
 
@@ -182,6 +188,9 @@ void corr_pg_work_again(corr_pg_work_t *work);
 
 /* A place became free. */
 void corr_pg_is_free(corr_pg_t *pg);
+
+/* The oldest operation of a connection is late, and its grace is over. */
+void corr_pg_is_late(corr_pg_conn_t *c);
 
 /* The operation is over for the client. */
 void corr_pg_work_end(corr_pg_work_t *work, corr_op_status_e status);

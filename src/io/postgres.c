@@ -874,7 +874,14 @@ corr_pg_conn_late(corr_pg_conn_t *c)
 static void
 corr_pg_stalled(ngx_event_t *ev)
 {
-    corr_pg_conn_close(ev->data, "no answer");
+    corr_pg_is_late(ev->data);
+}
+
+
+ngx_int_t
+corr_pg_conn_pid(corr_pg_conn_t *c)
+{
+    return PQbackendPID(c->db);
 }
 
 
@@ -991,6 +998,9 @@ corr_pg_conn_close(corr_pg_conn_t *c, const char *text)
     if (c->stall.timer_set) {
         ngx_del_timer(&c->stall);
     }
+
+    corr_owner_detach(&c->owner);
+    c->question = NULL;
 
     /* out of the kernel's set before libpq closes it */
 

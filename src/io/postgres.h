@@ -62,6 +62,8 @@ typedef struct {
     const corr_pg_statement_t *statements;
     ngx_uint_t               nstatements;
     ngx_uint_t               history;         /* the statement that says it */
+    ngx_uint_t               at_it;           /* is a backend at work: by its
+                                                 number, a row or none */
     ngx_shm_zone_t          *zone;            /* corr_pg_conf_zone() */
 } corr_pg_conf_t;
 
