@@ -1,12 +1,10 @@
 /*
- * Redis: hiredis 0.14 on nginx's event loop.  The only file that calls it.
+ * Redis on nginx's event loop.  Of hiredis 0.14 the parser of replies, which
+ * this file alone calls: its connections call abort() when there is no memory
+ * for them, in their beginning and in their end.
  *
- * hiredis has no timers, forgets no command, and frees its context when it
- * likes: in a failed connect, a read, a write.  Each of these runs the
- * callbacks of what is unanswered with a NULL reply and then the cleanup
- * hook, and that hook is the only place where we learn it.  The other way
- * round, nothing here frees a context from inside one of its callbacks:
- * they post an event that does.
+ * Commands are written from where they were made, and stay there until their
+ * answers come, in the same order.
  */
 
 #include "redis.h"
@@ -14,8 +12,6 @@
 #include "retry.h"
 
 #include <hiredis/hiredis.h>
-#include <hiredis/async.h>
-#include <hiredis/sds.h>
 
 
 /* An oldest command this late behind its deadline: the peer is dead. */
@@ -23,7 +19,8 @@
 
 #define CORR_REDIS_PING        5000
 #define CORR_REDIS_SHORT_LIFE  1000
-#define CORR_REDIS_HOST_LEN    256     /* a Unix path is 108 at the most */
+#define CORR_REDIS_READ        16384
+#define CORR_REDIS_WRITE       64      /* commands in one writev() */
 
 
 typedef enum {
@@ -34,16 +31,20 @@ typedef enum {
 } corr_redis_state_e;
 
 
-/* One hiredis connection. */
+/* One connection. */
 
 typedef struct {
     corr_redis_t            *redis;
-    redisAsyncContext       *ac;       /* NULL: none, or no longer ours */
+    redisReader             *reader;   /* NULL: there is none */
+    ngx_socket_t             socket;
     corr_fd_t                fd;
-    ngx_uint_t               watched;  /* CORR_FD_* */
+    ngx_queue_t              out;      /* corr_redis_work_t, to be written */
+    size_t                   written;  /* of the first of them */
+    ngx_queue_t              fifo;     /* and behind it, unanswered */
     ngx_event_t              flush;    /* posted: write what was added */
     ngx_event_t              broken;   /* posted: it failed */
     char                     reason[160];
+    unsigned                 connected:1;
 
     /* says the first words when it is connected; NGX_ERROR: no memory */
     ngx_int_t              (*greet)(corr_redis_t *redis);
@@ -66,9 +67,8 @@ struct corr_redis_s {
     ngx_event_t              stall;    /* the oldest command is late */
     ngx_event_t              found;    /* posted: a sentinel answered */
 
-    ngx_queue_t              fifo;     /* corr_redis_work_t, as sent */
     ngx_uint_t               in_flight;
-    ngx_queue_t              queue;    /* never sent */
+    ngx_queue_t              queue;    /* corr_redis_work_t, never sent */
     ngx_uint_t               queued;
 
     ngx_uint_t               next;     /* address or sentinel to try */
@@ -77,8 +77,8 @@ struct corr_redis_s {
     corr_complaint_t        *complaints;    /* one per address */
     ngx_msec_t               since;    /* up since */
 
-    char                     host[CORR_REDIS_HOST_LEN];   /* the master */
-    int                      port;     /* 0: host is a path */
+    ngx_sockaddr_t           addr;     /* of this moment */
+    socklen_t                addr_len;
 
     uint64_t                 operations;
     uint64_t                 failures;
@@ -90,11 +90,14 @@ struct corr_redis_s {
 };
 
 
+typedef void (*corr_redis_told_pt)(corr_redis_t *redis, const redisReply *r);
+
 typedef struct {
     corr_redis_op_t          op;       /* first */
     corr_redis_t            *redis;
-    ngx_queue_t              queue;    /* in redis->queue or redis->fifo */
+    ngx_queue_t              queue;    /* in redis->queue or a link's */
     corr_str_t               command;  /* as it goes out */
+    corr_redis_told_pt       told;     /* of our own: takes the answer */
     unsigned                 sent:1;
 } corr_redis_work_t;
 
@@ -106,64 +109,65 @@ static corr_redis_addr_t *corr_redis_candidate(corr_redis_t *redis);
 
 static void corr_redis_timer(ngx_event_t *ev);
 static void corr_redis_attempt(corr_redis_t *redis);
-static ngx_int_t corr_redis_text(struct sockaddr *sa, char *host, int *port);
 static void corr_redis_ask(corr_redis_t *redis);
 static ngx_int_t corr_redis_ask_master(corr_redis_t *redis);
-static void corr_redis_told(redisAsyncContext *ac, void *r, void *data);
-static ngx_uint_t corr_redis_literal(u_char *p, size_t len);
+static void corr_redis_told(corr_redis_t *redis, const redisReply *r);
+static ngx_int_t corr_redis_literal(corr_redis_t *redis,
+    const redisReply *host, const redisReply *port);
 static void corr_redis_found(ngx_event_t *ev);
 static void corr_redis_connect(corr_redis_t *redis);
 static ngx_int_t corr_redis_greet(corr_redis_t *redis);
 static ngx_int_t corr_redis_say_role(corr_redis_t *redis,
-    redisCallbackFn *fn);
-static void corr_redis_accepted(redisAsyncContext *ac, void *r, void *data);
-static void corr_redis_role(redisAsyncContext *ac, void *r, void *data);
+    corr_redis_told_pt told);
+static void corr_redis_accepted(corr_redis_t *redis, const redisReply *r);
+static void corr_redis_role(corr_redis_t *redis, const redisReply *r);
 static ngx_uint_t corr_redis_master(const redisReply *r);
 static void corr_redis_is_up(corr_redis_t *redis);
 static void corr_redis_send_ping(corr_redis_t *redis);
-static void corr_redis_pong(redisAsyncContext *ac, void *r, void *data);
+static void corr_redis_pong(corr_redis_t *redis, const redisReply *r);
 
-static ngx_int_t corr_redis_link_open(corr_redis_link_t *link,
-    const char *host, int port);
+static ngx_int_t corr_redis_link_open(corr_redis_link_t *link);
+static ngx_int_t corr_redis_socket(corr_redis_link_t *link);
+static ngx_int_t corr_redis_error(corr_redis_link_t *link, ngx_err_t err);
 static void corr_redis_link_close(corr_redis_link_t *link);
+static void corr_redis_lost(ngx_queue_t *queue);
 static void corr_redis_break(corr_redis_link_t *link, const char *reason);
 static void corr_redis_broken(ngx_event_t *ev);
 static void corr_redis_event(void *data, ngx_uint_t events,
     ngx_uint_t closing);
-static void corr_redis_flush(ngx_event_t *ev);
 static void corr_redis_connected(corr_redis_link_t *link);
+static void corr_redis_read(corr_redis_link_t *link);
+static void corr_redis_flush(ngx_event_t *ev);
 static void corr_redis_write(corr_redis_link_t *link);
-static void corr_redis_watch(corr_redis_link_t *link, ngx_uint_t set,
-    ngx_uint_t clear);
-static void corr_redis_add_read(void *data);
-static void corr_redis_del_read(void *data);
-static void corr_redis_add_write(void *data);
-static void corr_redis_del_write(void *data);
-static void corr_redis_cleanup(void *data);
+static int corr_redis_gather(corr_redis_link_t *link, struct iovec *iov);
+static void corr_redis_written(corr_redis_link_t *link, size_t n);
 
 static void corr_redis_fail(corr_redis_t *redis, const char *reason);
 static void corr_redis_log(corr_redis_t *redis, ngx_uint_t level,
     const char *what, const char *reason);
 static void corr_redis_give_up(corr_redis_t *redis);
 
+static corr_redis_work_t *corr_redis_work(corr_redis_t *redis,
+    corr_owner_t *owner, ngx_uint_t argc, const corr_str_t *argv);
 static ngx_int_t corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
     const corr_str_t *argv);
 static void corr_redis_dispatch(corr_redis_t *redis);
-static void corr_redis_send(corr_redis_work_t *work);
+static void corr_redis_send(corr_redis_link_t *link, corr_redis_work_t *work);
 static ngx_int_t corr_redis_say(corr_redis_link_t *link,
-    redisCallbackFn *fn, int argc, const char **argv, const size_t *lengths);
-static ngx_int_t corr_redis_noted(redisAsyncContext *ac,
-    redisCallback *last);
-static void corr_redis_reply(redisAsyncContext *ac, void *r, void *data);
+    corr_redis_told_pt told, ngx_uint_t argc, const corr_str_t *argv);
+static void corr_redis_answered(corr_redis_link_t *link,
+    const redisReply *r);
+static void corr_redis_reply(corr_redis_work_t *work, const redisReply *r);
 static ngx_uint_t corr_redis_left(corr_redis_t *redis, const redisReply *r);
 static corr_op_status_e corr_redis_answer(corr_redis_work_t *work,
-    redisReply *r);
+    const redisReply *r);
 static ngx_int_t corr_redis_copy(ngx_pool_t *pool, corr_redis_reply_t *to,
     const redisReply *from);
 static corr_str_t corr_redis_dup(ngx_pool_t *pool, const redisReply *r);
 static ngx_uint_t corr_redis_says(const redisReply *r, const char *word);
 static void corr_redis_expire(corr_op_t *op);
 static void corr_redis_late(corr_redis_t *redis);
+static corr_redis_work_t *corr_redis_oldest(corr_redis_link_t *link);
 static void corr_redis_stalled(ngx_event_t *ev);
 static void corr_redis_end(corr_redis_work_t *work, corr_op_status_e status);
 
@@ -195,7 +199,6 @@ corr_redis_create(ngx_cycle_t *cycle, const corr_redis_conf_t *conf)
         goto failed;
     }
 
-    ngx_queue_init(&redis->fifo);
     ngx_queue_init(&redis->queue);
 
     corr_redis_link_init(&redis->data, redis, corr_redis_greet);
@@ -235,6 +238,9 @@ corr_redis_link_init(corr_redis_link_t *link, corr_redis_t *redis,
 {
     link->redis = redis;
     link->greet = greet;
+
+    ngx_queue_init(&link->out);
+    ngx_queue_init(&link->fifo);
 
     link->flush.handler = corr_redis_flush;
     link->flush.data = link;
@@ -358,11 +364,8 @@ corr_redis_attempt(corr_redis_t *redis)
 
     ngx_add_timer(&redis->timer, redis->conf->connect_timeout);
 
-    if (corr_redis_text(addr->sockaddr, redis->host, &redis->port) != NGX_OK)
-    {
-        corr_redis_fail(redis, "unsupported address");
-        return;
-    }
+    ngx_memcpy(&redis->addr, addr->sockaddr, addr->socklen);
+    redis->addr_len = addr->socklen;
 
     if (redis->conf->sentinels.nelts) {
         corr_redis_ask(redis);
@@ -373,49 +376,12 @@ corr_redis_attempt(corr_redis_t *redis)
 }
 
 
-/* hiredis wants text; a literal address needs no look-up. */
-
-static ngx_int_t
-corr_redis_text(struct sockaddr *sa, char *host, int *port)
-{
-    const char           *path;
-    struct sockaddr_in   *sin;
-    struct sockaddr_in6  *sin6;
-
-    switch (sa->sa_family) {
-
-    case AF_UNIX:
-        path = ((struct sockaddr_un *) sa)->sun_path;
-        ngx_cpystrn((u_char *) host, (u_char *) path, CORR_REDIS_HOST_LEN);
-        *port = 0;
-        return NGX_OK;
-
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
-        *port = ntohs(sin6->sin6_port);
-        return inet_ntop(AF_INET6, &sin6->sin6_addr, host,
-                         CORR_REDIS_HOST_LEN) ? NGX_OK : NGX_ERROR;
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        *port = ntohs(sin->sin_port);
-        return inet_ntop(AF_INET, &sin->sin_addr, host,
-                         CORR_REDIS_HOST_LEN) ? NGX_OK : NGX_ERROR;
-
-    default:
-        return NGX_ERROR;
-    }
-}
-
-
 static void
 corr_redis_ask(corr_redis_t *redis)
 {
     redis->state = CORR_REDIS_ASKING;
 
-    if (corr_redis_link_open(&redis->scout, redis->host, redis->port)
-        != NGX_OK)
-    {
+    if (corr_redis_link_open(&redis->scout) != NGX_OK) {
         corr_redis_fail(redis, redis->scout.reason);
     }
 }
@@ -424,75 +390,87 @@ corr_redis_ask(corr_redis_t *redis)
 static ngx_int_t
 corr_redis_ask_master(corr_redis_t *redis)
 {
-    const char  *argv[3];
-    size_t       lengths[3];
-    ngx_str_t    name;
+    corr_str_t  argv[3];
 
-    name = redis->conf->master;
+    argv[0] = CORR_STR("SENTINEL");
+    argv[1] = CORR_STR("get-master-addr-by-name");
+    argv[2] = corr_make_str(redis->conf->master.data,
+                            redis->conf->master.len);
 
-    argv[0] = "SENTINEL";
-    argv[1] = "get-master-addr-by-name";
-    argv[2] = (char *) name.data;
-
-    lengths[0] = sizeof("SENTINEL") - 1;
-    lengths[1] = sizeof("get-master-addr-by-name") - 1;
-    lengths[2] = name.len;
-
-    return corr_redis_say(&redis->scout, corr_redis_told, 3, argv, lengths);
+    return corr_redis_say(&redis->scout, corr_redis_told, 3, argv);
 }
 
 
 static void
-corr_redis_told(redisAsyncContext *ac, void *r, void *data)
+corr_redis_told(corr_redis_t *redis, const redisReply *r)
 {
-    redisReply    *reply = r, *host, *port;
-    corr_redis_t  *redis = data;
-
-    if (reply == NULL || redis->state != CORR_REDIS_ASKING) {
+    if (redis->state != CORR_REDIS_ASKING) {
         return;
     }
 
-    if (reply->type == REDIS_REPLY_ERROR) {
-        corr_redis_break(&redis->scout, reply->str);
+    if (r->type == REDIS_REPLY_ERROR) {
+        corr_redis_break(&redis->scout, r->str);
         return;
     }
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[1]->type != REDIS_REPLY_STRING)
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2
+        || r->element[0]->type != REDIS_REPLY_STRING
+        || r->element[1]->type != REDIS_REPLY_STRING)
     {
         corr_redis_break(&redis->scout, "the sentinel knows no such master");
         return;
     }
 
-    host = reply->element[0];
-    port = reply->element[1];
-
-    /* a name would be looked up, and block */
-
-    if (!corr_redis_literal((u_char *) host->str, host->len)) {
+    if (corr_redis_literal(redis, r->element[0], r->element[1]) != NGX_OK) {
         corr_redis_break(&redis->scout, "the sentinel gave no address");
         return;
     }
-
-    ngx_memcpy(redis->host, host->str, host->len + 1);
-    redis->port = ngx_atoi((u_char *) port->str, port->len);
 
     ngx_post_event(&redis->found, &ngx_posted_events);
 }
 
 
-static ngx_uint_t
-corr_redis_literal(u_char *p, size_t len)
-{
-    u_char  addr[16];
+/* A name would be looked up, and block. */
 
-    if (len >= NGX_SOCKADDR_STRLEN) {
-        return 0;
+static ngx_int_t
+corr_redis_literal(corr_redis_t *redis, const redisReply *host,
+    const redisReply *port)
+{
+    ngx_int_t            n;
+    in_addr_t            in;
+    struct in6_addr      in6;
+    struct sockaddr_in   *sin;
+    struct sockaddr_in6  *sin6;
+
+    n = ngx_atoi((u_char *) port->str, port->len);
+    in = ngx_inet_addr((u_char *) host->str, host->len);
+
+    if (n < 1 || n > 65535
+        || (in == INADDR_NONE
+            && ngx_inet6_addr((u_char *) host->str, host->len, in6.s6_addr)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
-    return ngx_inet_addr(p, len) != INADDR_NONE
-           || ngx_inet6_addr(p, len, addr) == NGX_OK;
+    ngx_memzero(&redis->addr, sizeof(ngx_sockaddr_t));
+
+    if (in != INADDR_NONE) {
+        sin = &redis->addr.sockaddr_in;
+        sin->sin_family = AF_INET;
+        sin->sin_addr.s_addr = in;
+        sin->sin_port = htons((in_port_t) n);
+        redis->addr_len = sizeof(struct sockaddr_in);
+        return NGX_OK;
+    }
+
+    sin6 = &redis->addr.sockaddr_in6;
+    sin6->sin6_family = AF_INET6;
+    sin6->sin6_addr = in6;
+    sin6->sin6_port = htons((in_port_t) n);
+    redis->addr_len = sizeof(struct sockaddr_in6);
+
+    return NGX_OK;
 }
 
 
@@ -507,11 +485,6 @@ corr_redis_found(ngx_event_t *ev)
 
     corr_redis_link_close(&redis->scout);
 
-    if (redis->port < 1 || redis->port > 65535) {
-        corr_redis_fail(redis, "the sentinel gave no address");
-        return;
-    }
-
     corr_redis_connect(redis);
 }
 
@@ -521,9 +494,7 @@ corr_redis_connect(corr_redis_t *redis)
 {
     redis->state = CORR_REDIS_CONNECTING;
 
-    if (corr_redis_link_open(&redis->data, redis->host, redis->port)
-        != NGX_OK)
-    {
+    if (corr_redis_link_open(&redis->data) != NGX_OK) {
         corr_redis_fail(redis, redis->data.reason);
     }
 }
@@ -537,10 +508,9 @@ corr_redis_connect(corr_redis_t *redis)
 static ngx_int_t
 corr_redis_greet(corr_redis_t *redis)
 {
-    int                       n;
+    ngx_uint_t                n;
     u_char                    number[NGX_INT_T_LEN];
-    const char               *argv[3];
-    size_t                    lengths[3];
+    corr_str_t                argv[3];
     const corr_redis_conf_t  *conf;
 
     conf = redis->conf;
@@ -548,19 +518,16 @@ corr_redis_greet(corr_redis_t *redis)
     if (conf->password.len) {
         n = 0;
 
-        argv[n] = "AUTH";
-        lengths[n++] = sizeof("AUTH") - 1;
+        argv[n++] = CORR_STR("AUTH");
 
         if (conf->username.len) {
-            argv[n] = (char *) conf->username.data;
-            lengths[n++] = conf->username.len;
+            argv[n++] = corr_make_str(conf->username.data,
+                                      conf->username.len);
         }
 
-        argv[n] = (char *) conf->password.data;
-        lengths[n++] = conf->password.len;
+        argv[n++] = corr_make_str(conf->password.data, conf->password.len);
 
-        if (corr_redis_say(&redis->data, corr_redis_accepted, n, argv,
-                           lengths)
+        if (corr_redis_say(&redis->data, corr_redis_accepted, n, argv)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -568,14 +535,12 @@ corr_redis_greet(corr_redis_t *redis)
     }
 
     if (conf->database > 0) {
-        argv[0] = "SELECT";
-        lengths[0] = sizeof("SELECT") - 1;
+        argv[0] = CORR_STR("SELECT");
+        argv[1] = corr_make_str(number,
+                                ngx_sprintf(number, "%i", conf->database)
+                                - number);
 
-        argv[1] = (char *) number;
-        lengths[1] = ngx_sprintf(number, "%i", conf->database) - number;
-
-        if (corr_redis_say(&redis->data, corr_redis_accepted, 2, argv,
-                           lengths)
+        if (corr_redis_say(&redis->data, corr_redis_accepted, 2, argv)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -587,58 +552,48 @@ corr_redis_greet(corr_redis_t *redis)
 
 
 static ngx_int_t
-corr_redis_say_role(corr_redis_t *redis, redisCallbackFn *fn)
+corr_redis_say_role(corr_redis_t *redis, corr_redis_told_pt told)
 {
-    size_t       length = sizeof("ROLE") - 1;
-    const char  *role = "ROLE";
+    corr_str_t  role = CORR_STR("ROLE");
 
-    return corr_redis_say(&redis->data, fn, 1, &role, &length);
+    return corr_redis_say(&redis->data, told, 1, &role);
 }
 
 
 static void
-corr_redis_accepted(redisAsyncContext *ac, void *r, void *data)
+corr_redis_accepted(corr_redis_t *redis, const redisReply *r)
 {
-    redisReply    *reply = r;
-    corr_redis_t  *redis = data;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        corr_redis_break(&redis->data, reply->str);
+    if (r->type == REDIS_REPLY_ERROR) {
+        corr_redis_break(&redis->data, r->str);
     }
 }
 
 
 static void
-corr_redis_role(redisAsyncContext *ac, void *r, void *data)
+corr_redis_role(corr_redis_t *redis, const redisReply *r)
 {
-    redisReply    *reply = r;
-    corr_redis_t  *redis = data;
-
     /* posted: AUTH or SELECT was refused */
 
-    if (reply == NULL || redis->data.broken.posted
-        || redis->state != CORR_REDIS_CONNECTING)
-    {
+    if (redis->data.broken.posted || redis->state != CORR_REDIS_CONNECTING) {
         return;
     }
 
-    if (reply->type == REDIS_REPLY_ERROR) {
+    if (r->type == REDIS_REPLY_ERROR) {
 
         /* a single Redis may forbid ROLE, or be something like Redis */
 
         if (redis->conf->sentinels.nelts == 0
-            && (corr_redis_says(reply, "NOPERM")
-                || corr_redis_says(reply, "ERR")))
+            && (corr_redis_says(r, "NOPERM") || corr_redis_says(r, "ERR")))
         {
             corr_redis_is_up(redis);
             return;
         }
 
-        corr_redis_break(&redis->data, reply->str);
+        corr_redis_break(&redis->data, r->str);
         return;
     }
 
-    if (!corr_redis_master(reply)) {
+    if (!corr_redis_master(r)) {
         corr_redis_break(&redis->data, "it is not a master");
         return;
     }
@@ -691,106 +646,161 @@ corr_redis_send_ping(corr_redis_t *redis)
 {
     ngx_add_timer(&redis->timer, CORR_REDIS_PING);
 
-    if (redis->data.ac != NULL
-        && corr_redis_say_role(redis, corr_redis_pong) == NGX_OK)
-    {
+    if (corr_redis_say_role(redis, corr_redis_pong) == NGX_OK) {
         redis->ping = 1;
     }
 }
 
 
 static void
-corr_redis_pong(redisAsyncContext *ac, void *r, void *data)
+corr_redis_pong(corr_redis_t *redis, const redisReply *r)
 {
-    redisReply    *reply = r;
-    corr_redis_t  *redis = data;
-
     redis->ping = 0;
 
-    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
-        && !corr_redis_master(reply))
-    {
+    if (r->type == REDIS_REPLY_ARRAY && !corr_redis_master(r)) {
         corr_redis_break(&redis->data, "it is no longer the master");
     }
 }
 
 
 /*
- * A link: hiredis's hooks on one socket.
+ * A link: a socket, what goes out and what comes in.
  */
 
 static ngx_int_t
-corr_redis_link_open(corr_redis_link_t *link, const char *host, int port)
+corr_redis_link_open(corr_redis_link_t *link)
 {
-    redisAsyncContext  *ac;
-
     link->reason[0] = '\0';
-    link->watched = 0;
+    link->connected = 0;
+    link->written = 0;
 
-    ac = port ? redisAsyncConnect(host, port) : redisAsyncConnectUnix(host);
+    link->reader = redisReaderCreate();
 
-    if (ac == NULL) {
-        ngx_cpystrn((u_char *) link->reason, (u_char *) "no memory",
-                    sizeof(link->reason));
-        return NGX_ERROR;
+    if (link->reader == NULL) {
+        return corr_redis_error(link, NGX_ENOMEM);
     }
 
-    if (ac->err) {
-        ngx_cpystrn((u_char *) link->reason, (u_char *) ac->errstr,
-                    sizeof(link->reason));
-        redisAsyncFree(ac);
+    /* it would take a new buffer for a large one, and assert that it could */
+
+    link->reader->maxbuf = 0;
+
+    if (corr_redis_socket(link) != NGX_OK) {
+        redisReaderFree(link->reader);
+        link->reader = NULL;
         return NGX_ERROR;
     }
-
-    if (corr_fd_open(&link->fd, ac->c.fd, corr_redis_event, link,
-                     link->redis->log)
-        != NGX_OK)
-    {
-        ngx_cpystrn((u_char *) link->reason, (u_char *) "no connection slot",
-                    sizeof(link->reason));
-        redisAsyncFree(ac);
-        return NGX_ERROR;
-    }
-
-    ac->ev.data = link;
-    ac->ev.addRead = corr_redis_add_read;
-    ac->ev.delRead = corr_redis_del_read;
-    ac->ev.addWrite = corr_redis_add_write;
-    ac->ev.delWrite = corr_redis_del_write;
-    ac->ev.cleanup = corr_redis_cleanup;
-
-    link->ac = ac;
-
-    /* writable: connected, or not */
-
-    corr_redis_watch(link, CORR_FD_WRITE, 0);
 
     return NGX_OK;
 }
 
 
+static ngx_int_t
+corr_redis_socket(corr_redis_link_t *link)
+{
+    int            on = 1;
+    corr_redis_t  *redis;
+
+    redis = link->redis;
+
+    link->socket = socket(redis->addr.sockaddr.sa_family,
+                          SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (link->socket == (ngx_socket_t) -1) {
+        return corr_redis_error(link, ngx_socket_errno);
+    }
+
+    if (redis->addr.sockaddr.sa_family != AF_UNIX) {
+        (void) setsockopt(link->socket, IPPROTO_TCP, TCP_NODELAY, &on,
+                          sizeof(on));
+    }
+
+    if (connect(link->socket, &redis->addr.sockaddr, redis->addr_len) == -1
+        && ngx_socket_errno != NGX_EINPROGRESS)
+    {
+        (void) corr_redis_error(link, ngx_socket_errno);
+        goto failed;
+    }
+
+    /* writable: connected, or not */
+
+    if (corr_fd_open(&link->fd, link->socket, corr_redis_event, link,
+                     redis->log)
+        != NGX_OK
+        || corr_fd_watch(&link->fd, CORR_FD_WRITE) != NGX_OK)
+    {
+        corr_fd_release(&link->fd);
+        ngx_cpystrn((u_char *) link->reason, (u_char *) "no connection slot",
+                    sizeof(link->reason));
+        goto failed;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    (void) close(link->socket);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+corr_redis_error(corr_redis_link_t *link, ngx_err_t err)
+{
+    *ngx_strerror(err, (u_char *) link->reason, sizeof(link->reason) - 1)
+        = '\0';
+
+    return NGX_ERROR;
+}
+
+
 /*
- * Never from inside a callback of hiredis, where the context would live on
- * behind our back.  What is unanswered ends as LOST in here.
+ * Never where a reply is being looked at, which would be gone.  What is
+ * unanswered ends as LOST in here.
  */
 
 static void
 corr_redis_link_close(corr_redis_link_t *link)
 {
-    redisAsyncContext  *ac;
-
     if (link->broken.posted) {
         ngx_delete_posted_event(&link->broken);
     }
 
-    ac = link->ac;
-    if (ac == NULL) {
+    if (link->flush.posted) {
+        ngx_delete_posted_event(&link->flush);
+    }
+
+    if (link->reader == NULL) {
         return;
     }
 
-    link->ac = NULL;
+    corr_fd_release(&link->fd);
+    (void) close(link->socket);
 
-    redisAsyncFree(ac);
+    redisReaderFree(link->reader);
+    link->reader = NULL;
+
+    corr_redis_lost(&link->fifo);
+    corr_redis_lost(&link->out);
+}
+
+
+static void
+corr_redis_lost(ngx_queue_t *queue)
+{
+    corr_redis_work_t  *work;
+
+    while (!ngx_queue_empty(queue)) {
+        work = ngx_queue_data(ngx_queue_head(queue), corr_redis_work_t,
+                              queue);
+        ngx_queue_remove(&work->queue);
+
+        if (work->told == NULL) {
+            work->redis->in_flight--;
+        }
+
+        corr_redis_end(work, CORR_OP_LOST);
+    }
 }
 
 
@@ -827,12 +837,12 @@ corr_redis_event(void *data, ngx_uint_t events, ngx_uint_t closing)
         return;
     }
 
-    /* once per event; ac may be gone behind it */
+    /* once per event; the link may be closed behind it */
 
     if (events == CORR_FD_READ) {
-        redisAsyncHandleRead(link->ac);
+        corr_redis_read(link);
 
-    } else if (link->ac->c.flags & REDIS_CONNECTED) {
+    } else if (link->connected) {
         corr_redis_write(link);
 
     } else {
@@ -844,14 +854,76 @@ corr_redis_event(void *data, ngx_uint_t events, ngx_uint_t closing)
 static void
 corr_redis_connected(corr_redis_link_t *link)
 {
-    redisAsyncHandleWrite(link->ac);
+    int        err;
+    socklen_t  len;
 
-    if (link->ac == NULL || !(link->ac->c.flags & REDIS_CONNECTED)) {
+    err = 0;
+    len = sizeof(err);
+
+    if (getsockopt(link->socket, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        (void) corr_redis_error(link, err);
+        corr_redis_fail(link->redis, link->reason);
         return;
     }
 
+    link->connected = 1;
+
     if (link->greet(link->redis) != NGX_OK) {
         corr_redis_fail(link->redis, "no memory");
+    }
+}
+
+
+static void
+corr_redis_read(corr_redis_link_t *link)
+{
+    void         *r;
+    ssize_t       n;
+    ngx_err_t     err;
+    redisReader  *reader;
+    char          buf[CORR_REDIS_READ];
+
+    n = recv(link->socket, buf, sizeof(buf), 0);
+
+    if (n <= 0) {
+        err = ngx_socket_errno;
+
+        if (n == -1 && (err == NGX_EAGAIN || err == NGX_EINTR)) {
+            return;
+        }
+
+        if (n == -1) {
+            (void) corr_redis_error(link, err);
+        }
+
+        corr_redis_fail(link->redis, n ? link->reason : "connection closed");
+        return;
+    }
+
+    reader = link->reader;
+
+    (void) redisReaderFeed(reader, buf, n);
+
+    while (redisReaderGetReply(reader, &r) == REDIS_OK && r != NULL) {
+
+        if (ngx_queue_empty(&link->fifo)) {
+            freeReplyObject(r);
+            corr_redis_fail(link->redis, "an answer that nobody asked for");
+            return;
+        }
+
+        corr_redis_answered(link, r);
+        freeReplyObject(r);
+    }
+
+    if (reader->err) {
+        ngx_cpystrn((u_char *) link->reason, (u_char *) reader->errstr,
+                    sizeof(link->reason));
+        corr_redis_fail(link->redis, link->reason);
     }
 }
 
@@ -864,169 +936,93 @@ corr_redis_connected(corr_redis_link_t *link)
 static void
 corr_redis_flush(ngx_event_t *ev)
 {
-    corr_redis_link_t  *link = ev->data;
-
-    if (link->ac != NULL) {
-        corr_redis_write(link);
-    }
+    corr_redis_write(ev->data);
 }
 
-
-/*
- * hiredis 0.14 takes a new buffer when the old one is written, does not look
- * whether there was memory for it, and reads its length.  So it never has
- * anything to write: what we write is taken out of its buffer in place.
- */
 
 static void
 corr_redis_write(corr_redis_link_t *link)
 {
-    ssize_t        n;
-    ngx_err_t      err;
-    redisContext  *c;
+    int           i;
+    ssize_t       n;
+    ngx_err_t     err;
+    struct iovec  iov[CORR_REDIS_WRITE];
 
-    c = &link->ac->c;
-
-    n = c->err ? 0 : write(c->fd, c->obuf, sdslen(c->obuf));
+    i = corr_redis_gather(link, iov);
+    n = i ? writev(link->socket, iov, i) : 0;
 
     if (n == -1) {
         err = ngx_socket_errno;
-        n = 0;
 
         if (err != NGX_EAGAIN && err != NGX_EINTR) {
-            c->err = REDIS_ERR_IO;
-            *ngx_strerror(err, (u_char *) c->errstr, sizeof(c->errstr) - 1)
-                = '\0';
+            (void) corr_redis_error(link, err);
+            corr_redis_fail(link->redis, link->reason);
+            return;
         }
+
+        n = 0;
     }
 
-    if (c->err) {
-        /* ends the connection, and writes nothing */
-        redisAsyncHandleWrite(link->ac);
-        return;
-    }
+    corr_redis_written(link, n);
 
-    sdsrange(c->obuf, (int) n, -1);
-
-    if (sdslen(c->obuf)) {
-        corr_redis_watch(link, CORR_FD_WRITE, 0);
-
-    } else {
-        corr_redis_watch(link, 0, CORR_FD_WRITE);
-    }
-}
-
-
-static ngx_int_t
-corr_redis_say(corr_redis_link_t *link, redisCallbackFn *fn, int argc,
-    const char **argv, const size_t *lengths)
-{
-    redisCallback  *last;
-
-    last = link->ac->replies.tail;
-
-    if (redisAsyncCommandArgv(link->ac, fn, link->redis, argc, argv, lengths)
-        != REDIS_OK)
+    if (corr_fd_watch(&link->fd, ngx_queue_empty(&link->out)
+                                 ? CORR_FD_READ : CORR_FD_READ|CORR_FD_WRITE)
+        != NGX_OK)
     {
-        return NGX_ERROR;
-    }
-
-    return corr_redis_noted(link->ac, last);
-}
-
-
-/*
- * Nor does it look whether there was memory for the callback of a command:
- * the reply would meet an assertion.  The command was not written yet, and
- * never is behind an error; so hiredis treats one that did not fit itself.
- */
-
-static ngx_int_t
-corr_redis_noted(redisAsyncContext *ac, redisCallback *last)
-{
-    if (ac->replies.tail != last) {
-        return NGX_OK;
-    }
-
-    ac->c.err = REDIS_ERR_OOM;
-    ngx_cpystrn((u_char *) ac->c.errstr, (u_char *) "Out of memory",
-                sizeof(ac->c.errstr));
-
-    return NGX_ERROR;
-}
-
-
-static void
-corr_redis_watch(corr_redis_link_t *link, ngx_uint_t set, ngx_uint_t clear)
-{
-    ngx_uint_t  events;
-
-    events = (link->watched | set) & ~clear;
-
-    if (events == link->watched) {
-        return;
-    }
-
-    link->watched = events;
-
-    if (corr_fd_watch(&link->fd, events) != NGX_OK) {
-        corr_redis_break(link, "event loop failure");
+        corr_redis_fail(link->redis, "event loop failure");
     }
 }
 
 
-static void
-corr_redis_add_read(void *data)
+static int
+corr_redis_gather(corr_redis_link_t *link, struct iovec *iov)
 {
-    corr_redis_watch(data, CORR_FD_READ, 0);
-}
+    int                 i;
+    ngx_queue_t        *q;
+    corr_redis_work_t  *work;
 
+    i = 0;
 
-static void
-corr_redis_del_read(void *data)
-{
-    corr_redis_watch(data, 0, CORR_FD_READ);
-}
-
-
-static void
-corr_redis_add_write(void *data)
-{
-    corr_redis_link_t  *link = data;
-
-    ngx_post_event(&link->flush, &ngx_posted_events);
-}
-
-
-static void
-corr_redis_del_write(void *data)
-{
-    corr_redis_watch(data, 0, CORR_FD_WRITE);
-}
-
-
-static void
-corr_redis_cleanup(void *data)
-{
-    corr_redis_link_t  *link = data;
-
-    /* out of the kernel's set before hiredis closes it */
-
-    corr_fd_release(&link->fd);
-
-    if (link->flush.posted) {
-        ngx_delete_posted_event(&link->flush);
+    for (q = ngx_queue_head(&link->out);
+         q != ngx_queue_sentinel(&link->out) && i < CORR_REDIS_WRITE;
+         q = ngx_queue_next(q))
+    {
+        work = ngx_queue_data(q, corr_redis_work_t, queue);
+        iov[i].iov_base = work->command.data;
+        iov[i++].iov_len = work->command.len;
     }
 
-    if (link->ac == NULL) {
-        return;
+    if (i) {
+        iov[0].iov_base = (u_char *) iov[0].iov_base + link->written;
+        iov[0].iov_len -= link->written;
     }
 
-    /* not by us: the peer closed, or the connect failed */
+    return i;
+}
 
-    corr_redis_break(link, link->ac->c.err ? link->ac->c.errstr
-                                           : "connection closed");
-    link->ac = NULL;
+
+static void
+corr_redis_written(corr_redis_link_t *link, size_t n)
+{
+    corr_redis_work_t  *work;
+
+    n += link->written;
+
+    while (!ngx_queue_empty(&link->out)) {
+        work = ngx_queue_data(ngx_queue_head(&link->out), corr_redis_work_t,
+                              queue);
+
+        if (n < work->command.len) {
+            break;
+        }
+
+        n -= work->command.len;
+
+        ngx_queue_remove(&work->queue);
+        ngx_queue_insert_tail(&link->fifo, &work->queue);
+    }
+
+    link->written = n;
 }
 
 
@@ -1104,22 +1100,12 @@ static void
 corr_redis_log(corr_redis_t *redis, ngx_uint_t level, const char *what,
     const char *reason)
 {
-    u_char     *p;
-    ngx_str_t   addr;
-    u_char      text[CORR_REDIS_HOST_LEN + sizeof("[]:65535")];
+    ngx_str_t  addr;
+    u_char     text[NGX_SOCKADDR_STRLEN];
 
-    if (redis->port == 0) {
-        p = ngx_sprintf(text, "unix:%s", redis->host);
-
-    } else if (strchr(redis->host, ':') != NULL) {
-        p = ngx_sprintf(text, "[%s]:%d", redis->host, redis->port);
-
-    } else {
-        p = ngx_sprintf(text, "%s:%d", redis->host, redis->port);
-    }
-
-    addr.len = p - text;
     addr.data = text;
+    addr.len = ngx_sock_ntop(&redis->addr.sockaddr, redis->addr_len, text,
+                             sizeof(text), 1);
 
     if (*reason == '\0') {
         ngx_log_error(level, redis->log, 0, "redis: %s %V", what, &addr);
@@ -1159,6 +1145,39 @@ corr_redis_op_t *
 corr_redis_command(corr_redis_t *redis, corr_owner_t *owner, ngx_uint_t argc,
     const corr_str_t *argv)
 {
+    corr_redis_work_t  *work;
+
+    work = corr_redis_work(redis, owner, argc, argv);
+    if (work == NULL) {
+        return NULL;
+    }
+
+    redis->operations++;
+
+    corr_op_start(&work->op.op, redis->conf->timeout);
+
+    if (redis->failing || redis->stopping
+        || redis->in_flight + redis->queued >= redis->conf->queue)
+    {
+        corr_redis_end(work, CORR_OP_UNAVAILABLE);
+        return &work->op;
+    }
+
+    work->op.op.in_client = 1;
+
+    ngx_queue_insert_tail(&redis->queue, &work->queue);
+    redis->queued++;
+
+    corr_redis_dispatch(redis);
+
+    return &work->op;
+}
+
+
+static corr_redis_work_t *
+corr_redis_work(corr_redis_t *redis, corr_owner_t *owner, ngx_uint_t argc,
+    const corr_str_t *argv)
+{
     corr_op_t          *op;
     corr_redis_work_t  *work;
 
@@ -1178,25 +1197,7 @@ corr_redis_command(corr_redis_t *redis, corr_owner_t *owner, ngx_uint_t argc,
         return NULL;
     }
 
-    redis->operations++;
-
-    corr_op_start(op, redis->conf->timeout);
-
-    if (redis->failing || redis->stopping
-        || redis->in_flight + redis->queued >= redis->conf->queue)
-    {
-        corr_redis_end(work, CORR_OP_UNAVAILABLE);
-        return &work->op;
-    }
-
-    op->in_client = 1;
-
-    ngx_queue_insert_tail(&redis->queue, &work->queue);
-    redis->queued++;
-
-    corr_redis_dispatch(redis);
-
-    return &work->op;
+    return work;
 }
 
 
@@ -1248,74 +1249,89 @@ corr_redis_format(corr_redis_work_t *work, ngx_uint_t argc,
 static void
 corr_redis_dispatch(corr_redis_t *redis)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t        *q;
+    corr_redis_work_t  *work;
 
-    while (redis->state == CORR_REDIS_UP && redis->data.ac != NULL
-           && !redis->stall.timer_set && !ngx_queue_empty(&redis->queue))
+    while (redis->state == CORR_REDIS_UP && !redis->stall.timer_set
+           && !ngx_queue_empty(&redis->queue))
     {
         q = ngx_queue_head(&redis->queue);
+        work = ngx_queue_data(q, corr_redis_work_t, queue);
+
         ngx_queue_remove(q);
         redis->queued--;
 
-        corr_redis_send(ngx_queue_data(q, corr_redis_work_t, queue));
+        work->sent = 1;
+        redis->in_flight++;
+
+        corr_redis_send(&redis->data, work);
     }
 }
 
 
 static void
-corr_redis_send(corr_redis_work_t *work)
+corr_redis_send(corr_redis_link_t *link, corr_redis_work_t *work)
 {
-    corr_redis_t       *redis;
-    redisCallback      *last;
-    redisAsyncContext  *ac;
+    ngx_queue_insert_tail(&link->out, &work->queue);
+    ngx_post_event(&link->flush, &ngx_posted_events);
+}
 
-    redis = work->redis;
-    ac = redis->data.ac;
-    last = ac->replies.tail;
 
-    if (redisAsyncFormattedCommand(ac, corr_redis_reply, work,
-                                   (char *) work->command.data,
-                                   work->command.len)
-        != REDIS_OK
-        || corr_redis_noted(ac, last) != NGX_OK)
-    {
-        corr_redis_end(work, CORR_OP_UNAVAILABLE);
+/* Nobody waits for it: its link has a deadline. */
+
+static ngx_int_t
+corr_redis_say(corr_redis_link_t *link, corr_redis_told_pt told,
+    ngx_uint_t argc, const corr_str_t *argv)
+{
+    corr_redis_work_t  *work;
+
+    work = corr_redis_work(link->redis, NULL, argc, argv);
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    work->told = told;
+
+    corr_redis_send(link, work);
+
+    return NGX_OK;
+}
+
+
+static void
+corr_redis_answered(corr_redis_link_t *link, const redisReply *r)
+{
+    corr_redis_work_t  *work;
+
+    work = ngx_queue_data(ngx_queue_head(&link->fifo), corr_redis_work_t,
+                          queue);
+    ngx_queue_remove(&work->queue);
+
+    if (work->told == NULL) {
+        corr_redis_reply(work, r);
         return;
     }
 
-    work->sent = 1;
-
-    ngx_queue_insert_tail(&redis->fifo, &work->queue);
-    redis->in_flight++;
+    work->told(link->redis, r);
+    corr_redis_end(work, CORR_OP_OK);
 }
 
 
 static void
-corr_redis_reply(redisAsyncContext *ac, void *r, void *data)
+corr_redis_reply(corr_redis_work_t *work, const redisReply *r)
 {
-    redisReply         *reply = r;
-    corr_redis_t       *redis;
-    corr_op_status_e    status;
-    corr_redis_work_t  *work = data;
+    corr_redis_t      *redis;
+    corr_op_status_e   status;
 
     redis = work->redis;
-
-    ngx_queue_remove(&work->queue);
     redis->in_flight--;
 
-    /* NULL: the connection ends */
-
-    if (reply == NULL) {
-        corr_redis_end(work, CORR_OP_LOST);
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR && corr_redis_left(redis, reply)) {
-        corr_redis_break(&redis->data, reply->str);
+    if (r->type == REDIS_REPLY_ERROR && corr_redis_left(redis, r)) {
+        corr_redis_break(&redis->data, r->str);
     }
 
     status = (work->op.op.status == CORR_OP_PENDING)
-             ? corr_redis_answer(work, reply) : CORR_OP_FAILED;
+             ? corr_redis_answer(work, r) : CORR_OP_FAILED;
 
     corr_redis_end(work, status);
 
@@ -1346,7 +1362,7 @@ corr_redis_left(corr_redis_t *redis, const redisReply *r)
 
 
 static corr_op_status_e
-corr_redis_answer(corr_redis_work_t *work, redisReply *r)
+corr_redis_answer(corr_redis_work_t *work, const redisReply *r)
 {
     ngx_pool_t  *pool;
 
@@ -1356,8 +1372,6 @@ corr_redis_answer(corr_redis_work_t *work, redisReply *r)
         work->op.error = corr_redis_dup(pool, r);
         return CORR_OP_FAILED;
     }
-
-    /* hiredis frees its reply behind the callback */
 
     if (corr_redis_copy(pool, &work->op.reply, r) != NGX_OK) {
         work->op.error = CORR_STR("no memory");
@@ -1464,7 +1478,7 @@ corr_redis_expire(corr_op_t *op)
         return;
     }
 
-    /* hiredis still holds it, and its reply will be dropped */
+    /* its reply will still come, and be dropped */
 
     redis->failures++;
     redis->timeouts++;
@@ -1477,19 +1491,42 @@ corr_redis_expire(corr_op_t *op)
 static void
 corr_redis_late(corr_redis_t *redis)
 {
-    ngx_queue_t        *q;
     corr_redis_work_t  *work;
 
-    if (ngx_queue_empty(&redis->fifo) || redis->stall.timer_set) {
-        return;
-    }
+    work = corr_redis_oldest(&redis->data);
 
-    q = ngx_queue_head(&redis->fifo);
-    work = ngx_queue_data(q, corr_redis_work_t, queue);
-
-    if (work->op.op.status != CORR_OP_PENDING) {
+    if (work != NULL && work->op.op.status != CORR_OP_PENDING
+        && !redis->stall.timer_set)
+    {
         ngx_add_timer(&redis->stall, CORR_REDIS_GRACE);
     }
+}
+
+
+/* Of those that somebody waits for. */
+
+static corr_redis_work_t *
+corr_redis_oldest(corr_redis_link_t *link)
+{
+    ngx_uint_t          i;
+    ngx_queue_t        *q, *queues[2] = { &link->fifo, &link->out };
+    corr_redis_work_t  *work;
+
+    for (i = 0; i < 2; i++) {
+
+        for (q = ngx_queue_head(queues[i]);
+             q != ngx_queue_sentinel(queues[i]);
+             q = ngx_queue_next(q))
+        {
+            work = ngx_queue_data(q, corr_redis_work_t, queue);
+
+            if (work->told == NULL) {
+                return work;
+            }
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -1507,7 +1544,7 @@ corr_redis_end(corr_redis_work_t *work, corr_op_status_e status)
 
     op = &work->op.op;
 
-    if (op->status == CORR_OP_PENDING
+    if (op->status == CORR_OP_PENDING && work->told == NULL
         && status != CORR_OP_OK && status != CORR_OP_FAILED)
     {
         work->redis->failures++;

@@ -91,8 +91,6 @@ static faults_fd_t       fds[FAULTS_FDS];
 
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 const char *magic_buffer(void *magic, const void *p, size_t size);
-void *hi_malloc(size_t size);
-char *hi_strdup(const char *text);
 
 
 #define real(name)                                                            \
@@ -404,43 +402,6 @@ magic_buffer(void *magic, const void *p, size_t size)
     spared = 0;
 
     return said;
-}
-
-
-/*
- * hiredis 0.14.1 calls abort() when hi_malloc() or hi_strdup() find no memory:
- * where a context is made, and where one is freed (it walks over its empty
- * table of subscriptions).  It offers no hook for that: in there, too, there
- * is memory.
- */
-
-void *
-hi_malloc(size_t size)
-{
-    void  *p;
-
-    real(hi_malloc);
-
-    spared = 1;
-    p = next(size);
-    spared = 0;
-
-    return p;
-}
-
-
-char *
-hi_strdup(const char *text)
-{
-    char  *copy;
-
-    real(hi_strdup);
-
-    spared = 1;
-    copy = next(text);
-    spared = 0;
-
-    return copy;
 }
 
 
