@@ -473,6 +473,14 @@ corr_reply_error(corr_page_t *p, ngx_uint_t status, ngx_uint_t message,
     va_list      args;
     ngx_uint_t   msg;
 
+    /* what could not be read is neither wrong nor absent */
+
+    if (p->exhausted && status < 500) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        message = CORR_MSG_COUNT;
+        seconds = 5;
+    }
+
     va_start(args, why);
     corr_reply_log(p, status, why, args);
     va_end(args);

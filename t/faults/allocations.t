@@ -27,7 +27,7 @@ $t->allow_memory;
 # many runs see them all
 
 $t->every($_, calls => ['alloc'], step => 5, from => 1 + int rand 5)
-    for 'desk', 'sign-up', 'letter';
+    for 'desk', 'sign-up', 'letter', 'a letter';
 
 # memory that stays out, through every connection's end as well
 
