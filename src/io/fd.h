@@ -1,6 +1,6 @@
 /*
- * A foreign socket in nginx's event loop: one that libpq, hiredis or
- * libcurl opened and will close.
+ * A foreign socket in nginx's event loop: one that libpq or libcurl opened
+ * and will close, or the one to Redis.
  *
  * Level-triggered (no library promises to drain it), `shared` (nginx must
  * not close it), both handlers always set (a worker that shuts down calls
