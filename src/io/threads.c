@@ -8,7 +8,9 @@
 
 #include "threads.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -21,6 +23,12 @@
 #define CORR_TASK_CANCELED   3
 
 #define CORR_TASK_SLICE      100000    /* nanoseconds, the least there is */
+#define CORR_TASK_TURN       200000    /* nanoseconds between two yields */
+#define CORR_TASK_SIGNAL     (SIGRTMIN + 3)
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id  _sigev_un._tid
+#endif
 
 
 typedef struct {
@@ -49,6 +57,17 @@ typedef struct {
 } corr_sched_attr_t;
 
 
+/* Of a thread that runs nicely. */
+
+static __thread struct {
+    ngx_int_t                nice;
+    timer_t                  timer;
+    unsigned                 timed;
+    volatile sig_atomic_t    runs;       /* or a late signal would set the
+                                            timer of a thread that sleeps */
+} corr_turn;
+
+
 struct corr_threads_s {
     ngx_thread_pool_t       *pool;
     ngx_int_t                nice;
@@ -60,7 +79,11 @@ struct corr_threads_s {
 
 
 static void corr_task_run(void *data, ngx_log_t *log);
+static void corr_task_nice_run(corr_work_t *work);
 static void corr_task_renice(ngx_int_t nice);
+static void corr_turn_create(void);
+static void corr_turn_set(long nanoseconds);
+static void corr_turn_yield(int signo);
 static void corr_task_done(ngx_event_t *ev);
 static void corr_task_expire(corr_op_t *op);
 static void corr_task_release(corr_op_t *op);
@@ -78,7 +101,8 @@ corr_threads_t *
 corr_threads_create(ngx_cycle_t *cycle, ngx_str_t *pool, ngx_int_t nice,
     ngx_uint_t queue)
 {
-    corr_threads_t  *threads;
+    corr_threads_t    *threads;
+    struct sigaction   action;
 
     threads = ngx_pcalloc(cycle->pool, sizeof(corr_threads_t));
     if (threads == NULL) {
@@ -97,6 +121,19 @@ corr_threads_create(ngx_cycle_t *cycle, ngx_str_t *pool, ngx_int_t nice,
     threads->log = cycle->log;
 
     ngx_queue_init(&threads->held);
+
+    if (nice) {
+        ngx_memzero(&action, sizeof(action));
+        action.sa_handler = corr_turn_yield;
+        action.sa_flags = SA_RESTART;
+        sigemptyset(&action.sa_mask);
+
+        if (sigaction(CORR_TASK_SIGNAL, &action, NULL) == -1) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                          "sigaction() failed");
+            return NULL;
+        }
+    }
 
     return threads;
 }
@@ -228,12 +265,32 @@ corr_task_run(void *data, ngx_log_t *log)
     }
 
     if (work->nice) {
-        corr_task_renice(work->nice);
+        corr_task_nice_run(work);
+
+    } else {
+        work->task.result = work->run(work->task.data);
     }
+
+    __atomic_store_n(&work->state, CORR_TASK_DONE, __ATOMIC_RELEASE);
+}
+
+
+static void
+corr_task_nice_run(corr_work_t *work)
+{
+    if (corr_turn.nice < work->nice) {
+        corr_turn.nice = work->nice;
+        corr_task_renice(work->nice);
+        corr_turn_create();
+    }
+
+    corr_turn.runs = 1;
+    corr_turn_set(CORR_TASK_TURN);
 
     work->task.result = work->run(work->task.data);
 
-    __atomic_store_n(&work->state, CORR_TASK_DONE, __ATOMIC_RELEASE);
+    corr_turn.runs = 0;
+    corr_turn_set(0);
 }
 
 
@@ -248,15 +305,7 @@ corr_task_run(void *data, ngx_log_t *log)
 static void
 corr_task_renice(ngx_int_t nice)
 {
-    static __thread ngx_int_t  done;
-
     corr_sched_attr_t  attr;
-
-    if (done >= nice) {
-        return;
-    }
-
-    done = nice;
 
     ngx_memzero(&attr, sizeof(attr));
 
@@ -269,6 +318,80 @@ corr_task_renice(ngx_int_t nice)
         (void) setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid),
                            (int) nice);
     }
+}
+
+
+/*
+ * The kernel looks for somebody else to run when one wakes, and with its
+ * tick, 4 ms.  Who was put aside for a moment (the event loop by the backend
+ * it has just asked) has had more than its share by a hair, so a nice thread
+ * is taken before it and keeps the processor until the tick.  A thread that
+ * offers it by itself every fifth of a millisecond costs the others that at
+ * the most.  Without a timer it is merely nice.
+ */
+
+static void
+corr_turn_create(void)
+{
+    sigset_t         set;
+    struct sigevent  ev;
+
+    if (corr_turn.timed) {
+        return;
+    }
+
+    ngx_memzero(&ev, sizeof(ev));
+
+    ev.sigev_notify = SIGEV_THREAD_ID;
+    ev.sigev_signo = CORR_TASK_SIGNAL;
+    ev.sigev_notify_thread_id = (pid_t) syscall(SYS_gettid);
+
+    if (timer_create(CLOCK_MONOTONIC, &ev, &corr_turn.timer) == -1) {
+        return;
+    }
+
+    corr_turn.timed = 1;
+
+    /* nginx blocks all signals in its threads */
+
+    sigemptyset(&set);
+    sigaddset(&set, CORR_TASK_SIGNAL);
+    (void) pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+
+static void
+corr_turn_set(long nanoseconds)
+{
+    struct itimerspec  spec;
+
+    if (!corr_turn.timed) {
+        return;
+    }
+
+    ngx_memzero(&spec, sizeof(spec));
+    spec.it_value.tv_nsec = nanoseconds;
+
+    (void) timer_settime(corr_turn.timer, 0, &spec, NULL);
+}
+
+
+/* A signal: in the thread that hashes or draws, wherever it stands. */
+
+static void
+corr_turn_yield(int signo)
+{
+    int  saved = errno;
+
+    (void) signo;
+
+    (void) sched_yield();
+
+    if (corr_turn.runs) {
+        corr_turn_set(CORR_TASK_TURN);
+    }
+
+    errno = saved;
 }
 
 
