@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use utf8;
 
+use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 
@@ -153,7 +154,9 @@ sub waiting {
 }
 
 
-# 200 log-ins and 50 captchas at once, again and again until told to stop.
+# 200 log-ins and 50 captchas under way, until told to stop: each is asked
+# again when it has been answered.  All of them at once, again and again, would
+# be a crowd at the door every few seconds, which is another question.
 
 sub work {
     my ($p) = @_;
@@ -163,24 +166,44 @@ sub work {
 
     my $cookie = Bench::cookie($b);
     my $csrf = $b->csrf;
+    my $select = IO::Select->new;
+    my %ask = (
+        login => sub {
+            request($p, 'POST', '/login', $cookie, "csrf=$csrf&national_code="
+                    . Portal::Numbers::national_code()
+                    . '&password=nobody-has-this-1')
+        },
+        captcha => sub { request($p, 'POST', '/captcha', $cookie,
+                                 "csrf=$csrf") },
+    );
+    my %answer;
+
+    my $begin = sub {
+        my ($what, $s) = @_;
+
+        $s //= $ask{$what}->();
+        $answer{$s} = [ $what, '' ];
+        $select->add($s);
+    };
+
+    $begin->('login') for 1 .. LOGINS;
+    $begin->('captcha') for 1 .. CAPTCHAS;
 
     while (1) {
-        my @open = map { request($p, 'POST', '/login', $cookie,
-                                 "csrf=$csrf&national_code="
-                                 . Portal::Numbers::national_code()
-                                 . '&password=nobody-has-this-1') }
-                   1 .. LOGINS;
+        for my $s ($select->can_read) {
+            my $a = $answer{$s};
 
-        push @open, map { request($p, 'POST', '/captcha', $cookie,
-                                  "csrf=$csrf") } 1 .. CAPTCHAS;
+            next if sysread $s, $a->[1], 65536, length $a->[1];
 
-        for my $s (@open) {
-            local $/;
-            my $answer = <$s> // '';
+            $select->remove($s);
+            delete $answer{$s};
 
             # the picture is drawn when it is asked for
-            push @open, request($p, 'GET', $1, $cookie)
-                if $answer =~ m{^Location: \S*?(/captcha/\w+\.png)}mi;
+
+            my ($picture) = $a->[1] =~ m{^Location: \S*?(/captcha/\w+\.png)}mi;
+
+            $begin->($a->[0], $picture
+                     ? request($p, 'GET', $picture, $cookie) : undef);
         }
     }
 }
