@@ -233,29 +233,20 @@ SELECT received, answered, closed, open, overdue, in_time, late,
        round(close[2]::numeric, 1)::float8 AS close_days_90
   FROM counted;
 
+-- Day by day through the indexes, so that no letter is asked for its day.
 -- name: statistics_days
-WITH days AS (
-    SELECT array_agg(j.day::timestamp AT TIME ZONE 'Asia/Tehran'
-                     ORDER BY j.day) AS at
-      FROM jalali_days AS j WHERE j.day BETWEEN $1::date AND $2::date
-), received AS (
-    SELECT $1::date + width_bucket(l.created_at, d.at) - 1 AS day,
-           count(*) AS n
-      FROM letters AS l CROSS JOIN days AS d
-     WHERE l.created_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
-       AND l.created_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
-     GROUP BY 1
-), answered AS (
-    SELECT $1::date + width_bucket(l.answered_at, d.at) - 1 AS day,
-           count(*) AS n
-      FROM letters AS l CROSS JOIN days AS d
-     WHERE l.answered_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
-       AND l.answered_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
-     GROUP BY 1)
-SELECT j.day, coalesce(r.n, 0) AS received, coalesce(a.n, 0) AS answered
+SELECT j.day, r.n AS received, a.n AS answered
   FROM jalali_days AS j
-  LEFT JOIN received AS r ON r.day = j.day
-  LEFT JOIN answered AS a ON a.day = j.day
+ CROSS JOIN LATERAL (SELECT j.day::timestamp AT TIME ZONE 'Asia/Tehran'
+                            AS begins,
+                            (j.day + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
+                            AS ends) AS d
+ CROSS JOIN LATERAL (SELECT count(*) AS n FROM letters AS l
+                      WHERE l.created_at >= d.begins
+                        AND l.created_at < d.ends) AS r
+ CROSS JOIN LATERAL (SELECT count(*) AS n FROM letters AS l
+                      WHERE l.answered_at >= d.begins
+                        AND l.answered_at < d.ends) AS a
  WHERE j.day BETWEEN $1::date AND $2::date
  ORDER BY j.day;
 
@@ -277,37 +268,47 @@ SELECT g.age, coalesce(o.count, 0) AS count
 
 -- By unit, from the referrals made in the range.
 -- name: statistics_units
-SELECT u.name AS unit_name, count(r.id) AS referred,
-       count(r.id) FILTER (WHERE r.outcome IS NULL) AS open,
-       count(r.id) FILTER (WHERE r.outcome IS NULL AND r.due_on < today())
-           AS overdue,
-       count(r.id) FILTER (WHERE r.outcome = 'answered') AS answered,
-       count(r.id) FILTER (WHERE r.outcome = 'returned') AS returned,
-       count(r.id) FILTER (WHERE r.outcome = 'answered'
-           AND (r.closed_at AT TIME ZONE 'Asia/Tehran')::date > r.due_on)
-           AS late,
-       round((percentile_cont(0.5)
-           WITHIN GROUP (ORDER BY w.seen))::numeric, 1)::float8 AS seen_days,
-       round((percentile_cont(0.5)
-           WITHIN GROUP (ORDER BY w.done))::numeric, 1)::float8
-           AS first_answer_days,
-       round((percentile_cont(0.9)
-           WITHIN GROUP (ORDER BY w.done))::numeric, 1)::float8 AS close_days
-  FROM units AS u
-  LEFT JOIN referrals AS r
-    ON r.unit_id = u.id
-   AND r.created_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
-   AND r.created_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
-  LEFT JOIN jalali_days AS c
-    ON c.day = (r.created_at AT TIME ZONE 'Asia/Tehran')::date
-  LEFT JOIN jalali_days AS s
-    ON s.day = (r.seen_at AT TIME ZONE 'Asia/Tehran')::date
-  LEFT JOIN jalali_days AS d
-    ON d.day = (r.closed_at AT TIME ZONE 'Asia/Tehran')::date
- CROSS JOIN LATERAL (SELECT s.working - c.working AS seen,
-       CASE WHEN r.outcome = 'answered'
-            THEN d.working - c.working END AS done) AS w
- GROUP BY u.id, u.name ORDER BY u.name, u.id;
+WITH days AS (
+    SELECT array_agg(j.day::timestamp AT TIME ZONE 'Asia/Tehran'
+                     ORDER BY j.day) AS at,
+           array_agg(j.working ORDER BY j.day) AS working
+      FROM jalali_days AS j
+     WHERE j.day BETWEEN $1::date AND greatest($2::date, today()) + 1
+), of_referrals AS MATERIALIZED (    -- or the arrays are sorted with each
+    SELECT r.unit_id, r.outcome, r.due_on,
+           $1::date + width_bucket(r.closed_at, d.at) - 1 AS closed_on,
+           d.working[width_bucket(r.seen_at, d.at)] - w.created AS seen,
+           CASE WHEN r.outcome = 'answered' THEN
+               d.working[width_bucket(r.closed_at, d.at)] - w.created END
+               AS done
+      FROM referrals AS r
+     CROSS JOIN days AS d
+     CROSS JOIN LATERAL (SELECT d.working[width_bucket(r.created_at, d.at)]
+                         AS created) AS w
+     WHERE r.created_at >= $1::date::timestamp AT TIME ZONE 'Asia/Tehran'
+       AND r.created_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran'
+), counted AS (
+    SELECT r.unit_id, count(*) AS referred,
+           count(*) FILTER (WHERE r.outcome IS NULL) AS open,
+           count(*) FILTER (WHERE r.outcome IS NULL AND r.due_on < today())
+               AS overdue,
+           count(*) FILTER (WHERE r.outcome = 'answered') AS answered,
+           count(*) FILTER (WHERE r.outcome = 'returned') AS returned,
+           count(*) FILTER (WHERE r.outcome = 'answered'
+               AND r.closed_on > r.due_on) AS late,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY r.seen) AS seen,
+           percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY r.done)
+               AS done
+      FROM of_referrals AS r GROUP BY r.unit_id)
+SELECT u.name AS unit_name, coalesce(c.referred, 0) AS referred,
+       coalesce(c.open, 0) AS open, coalesce(c.overdue, 0) AS overdue,
+       coalesce(c.answered, 0) AS answered,
+       coalesce(c.returned, 0) AS returned, coalesce(c.late, 0) AS late,
+       round(c.seen::numeric, 1)::float8 AS seen_days,
+       round(c.done[1]::numeric, 1)::float8 AS first_answer_days,
+       round(c.done[2]::numeric, 1)::float8 AS close_days
+  FROM units AS u LEFT JOIN counted AS c ON c.unit_id = u.id
+ ORDER BY u.name, u.id;
 
 -- Audit --------------------------------------------------------------------------------
 
