@@ -99,9 +99,9 @@ SELECT l.id, l.created_at + k.n * interval '1 day', k.kind, k.actor,
                (5, 'reply', 'staff')) AS k (n, kind, actor)
  WHERE l.tracking_code LIKE '1________';
 
-INSERT INTO referrals (letter_id, unit_id, created_by, created_at, due_on,
-                       outcome, closed_at, closed_by)
-SELECT l.id, l.unit_id, l.owner_id, l.created_at + interval '1 day', l.due_on,
+INSERT INTO referrals (letter_id, letter_at, late_on, unit_id, created_by,
+                       created_at, due_on, outcome, closed_at, closed_by)
+SELECT l.id, l.created_at, late_on(l), l.unit_id, l.owner_id, l.created_at + interval '1 day', l.due_on,
        CASE WHEN l.open_referrals = 0 THEN 'answered' END,
        CASE WHEN l.open_referrals = 0 THEN l.created_at + interval '3 days' END,
        CASE WHEN l.open_referrals = 0 THEN l.owner_id END

@@ -416,9 +416,9 @@ for my $r ([ 1, '08-24', '08-26', '2026-08-25', 'answered' ],     # 2, late
            [ 3, '08-26', undef, '2026-08-29', undef ],            # overdue
            [ 4, '08-30', '08-31', '2026-09-05', 'returned' ])
 {
-    $p->sql(q{INSERT INTO referrals (letter_id, unit_id, created_by,
+    $p->sql(q{INSERT INTO referrals (letter_id, letter_at, unit_id, created_by,
                   created_at, due_on, closed_at, outcome)
-              SELECT l.id, u.id, ?, ?, ?, ?, ? FROM letters AS l, units AS u
+              SELECT l.id, l.created_at, u.id, ?, ?, ?, ?, ? FROM letters AS l, units AS u
                WHERE l.tracking_code = 'hand' || ?::int
                  AND u.code = 'archive'}, $me, "2026-$r->[1] 09:00+03:30",
             $r->[3], $r->[2] && "2026-$r->[2] 09:00+03:30", $r->[4], $r->[0]);

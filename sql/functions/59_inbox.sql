@@ -3,58 +3,34 @@
 -- that each is planned for the very conditions it has: a page of a tab walks
 -- that tab's partial index.
 
--- The condition of a tab for a member of staff; letters are named l.
---   $1 staff id, $2 their units (see staff_units), $3 today
-CREATE OR REPLACE FUNCTION inbox_where(p_tab text, p_role text,
-    p_stands_in boolean)
-RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE p_tab
-        WHEN 'new' THEN
-            'l.owner_id IS NULL AND l.closed_at IS NULL'
-        WHEN 'mine' THEN 'l.closed_at IS NULL AND l.owner_id = '
-            -- Of one owner the index gives them in order.
-            || CASE WHEN p_stands_in THEN 'ANY (ARRAY(SELECT $1 '
-            'UNION SELECT s.absent_id FROM correspondence.substitutes AS s '
-            'WHERE s.substitute_id = $1 AND s.ended_at IS NULL '
-            'AND $3 BETWEEN s.from_on AND s.to_on))' ELSE '$1' END
-        WHEN 'unit' THEN
-            -- An array: a unit that has none is not looked for through all
-            -- letters.
-            'l.id = ANY (ARRAY(SELECT r.letter_id '
-            'FROM correspondence.referrals AS r '
-            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL))'
-        WHEN 'referred' THEN
-            'l.open_referrals > 0'
-        WHEN 'late' THEN
-            'l.closed_at IS NULL AND l.answered_at IS NULL '
-            'AND l.clock_stopped_on IS NULL AND l.due_on < $3'
-        WHEN 'undelivered' THEN 'l.undelivered'
-        WHEN 'open' THEN 'l.closed_at IS NULL'
-        ELSE 'true' END
-    -- Experts hold referrals, not letters; what is late is so among what
-    -- their unit has.
-    || CASE WHEN p_role <> 'expert' OR p_tab = 'unit' THEN ''
-            WHEN p_tab IN ('new', 'mine') THEN ' AND false'
-            WHEN p_tab = 'late' THEN
-            ' AND l.id = ANY (ARRAY(SELECT r.letter_id '
-            'FROM correspondence.referrals AS r '
-            'WHERE r.unit_id = ANY ($2) AND r.outcome IS NULL))'
-            -- as expert_letters
-            ELSE ' AND EXISTS (SELECT FROM correspondence.referrals AS v '
-            'WHERE v.letter_id = l.id AND v.unit_id = ANY ($2) '
-            'AND (v.outcome IS NULL OR v.outcome = ''answered''))' END
-$$;
+-- What a tab holds, where it is the same for everybody.  Each has an index.
+CREATE OR REPLACE VIEW inbox_new AS
+SELECT l.id, l.created_at, l.status, l.unit_id FROM letters AS l
+ WHERE l.owner_id IS NULL AND l.closed_at IS NULL;
 
-DROP FUNCTION IF EXISTS inbox_where(text, text);
+CREATE OR REPLACE VIEW inbox_referred AS
+SELECT l.id, l.created_at, l.status, l.unit_id FROM letters AS l
+ WHERE l.open_referrals > 0;
 
--- Does somebody stand in for a colleague today?
-CREATE OR REPLACE FUNCTION stands_in(p_staff bigint) RETURNS boolean
+CREATE OR REPLACE VIEW inbox_late AS
+SELECT l.id, l.created_at, l.status, l.unit_id FROM letters AS l
+ WHERE l.closed_at IS NULL AND l.answered_at IS NULL
+   AND l.clock_stopped_on IS NULL AND l.due_on < today();
+
+CREATE OR REPLACE VIEW inbox_undelivered AS
+SELECT l.id, l.created_at, l.status, l.unit_id FROM letters AS l
+ WHERE l.undelivered;
+
+-- Those whose letters are somebody's today, as one array: their own, and of
+-- whom they stand in for.
+CREATE OR REPLACE FUNCTION owners_of(p_staff bigint) RETURNS bigint[]
 LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM correspondence.substitutes AS s
-                    WHERE s.substitute_id = p_staff AND s.ended_at IS NULL
-                      AND correspondence.today()
-                          BETWEEN s.from_on AND s.to_on)
+    SELECT p_staff || array(SELECT DISTINCT s.absent_id
+                              FROM correspondence.substitutes AS s
+                             WHERE s.substitute_id = p_staff
+                               AND s.ended_at IS NULL
+                               AND correspondence.today()
+                                   BETWEEN s.from_on AND s.to_on)
 $$;
 
 -- The units somebody works for today, as one array.
@@ -86,20 +62,65 @@ LANGUAGE sql IMMUTABLE AS $$
         split_part(p_cursor, '-', 2)::bigint END
 $$;
 
+-- A condition for a column: of one value the index gives what it has in order.
+CREATE OR REPLACE FUNCTION one_of(p_column text, p_values text, p_of bigint[])
+RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_column || CASE WHEN cardinality(p_of) = 1
+                            THEN ' = (' || p_values || ')[1]'
+                            ELSE ' = ANY (' || p_values || ')' END
+$$;
+
+-- The letters of units, newest first, as r: what they have, what of it is late,
+-- or for other tabs also what they have answered (as expert_letters).
+--   $2 the units, $3 and $4 cursor
+CREATE OR REPLACE FUNCTION unit_letters(p_units bigint[], p_tab text,
+    p_goes_on boolean, p_limit text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT '(SELECT DISTINCT r.letter_at, r.letter_id '
+        'FROM correspondence.referrals AS r WHERE '
+        || correspondence.one_of('r.unit_id', '$2', p_units)
+        || CASE p_tab WHEN 'unit' THEN ' AND r.outcome IS NULL'
+                WHEN 'late' THEN ' AND r.outcome IS NULL '
+                'AND r.late_on < correspondence.today()'
+                ELSE ' AND (r.outcome IS NULL OR r.outcome = ''answered'')' END
+        || CASE WHEN p_goes_on THEN ' AND (r.letter_at, r.letter_id) < ($3, $4)'
+                ELSE '' END
+        || ' ORDER BY r.letter_at DESC, r.letter_id DESC' || p_limit || ') AS r'
+$$;
+
+-- What both lists may be narrowed by; letters are named l.
+--   $3 and $4 cursor, $5 status, $6 unit id, $7 from, $8 to (times)
+CREATE OR REPLACE FUNCTION inbox_filters(p_status text, p_unit bigint,
+    p_from date, p_to date, p_goes_on boolean) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_status IS NULL THEN '' ELSE ' AND l.status = $5' END
+        || CASE WHEN p_unit IS NULL THEN '' ELSE ' AND l.unit_id = $6' END
+        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND l.created_at >= $7' END
+        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND l.created_at < $8' END
+        || CASE WHEN p_goes_on THEN ' AND (l.created_at, l.id) < ($3, $4)'
+                ELSE '' END
+$$;
+
 -- inbox(staff id, tab, status or NULL, unit id or NULL, from, to dates or
 --       NULL, cursor or NULL, count) → id, newest first.
--- Tabs: new mine unit referred late undelivered open all.
+-- Tabs: new mine unit referred late undelivered open all.  Experts hold
+-- referrals, not letters: whatever they look at is so among what their units
+-- have or have answered.
+-- ROWS: with the thousand that is otherwise supposed, a table of ten thousand
+-- letters is read whole for the page's 26.
 CREATE OR REPLACE FUNCTION inbox(p_staff bigint, p_tab text, p_status text,
     p_unit bigint, p_from date, p_to date, p_cursor text, p_count integer)
 RETURNS TABLE (id bigint)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 26 AS $$
 DECLARE
     v_after     timestamptz := correspondence.page_cursor_at(p_cursor);
     v_after_id  bigint := correspondence.page_cursor_id(p_cursor);
     v_role      text;
     v_units     bigint[] := correspondence.units_of(p_staff);
+    v_owners    bigint[] := correspondence.owners_of(p_staff);
     v_tab       text := p_tab;
-    v_today     date := correspondence.today();
+    v_from      text;
     v_where     text;
 BEGIN
     SELECT s.role INTO v_role
@@ -111,54 +132,97 @@ BEGIN
         v_tab := CASE WHEN v_role = 'expert' THEN 'unit' ELSE 'new' END;
     END IF;
 
-    v_where := correspondence.inbox_where(v_tab, v_role,
-                                          correspondence.stands_in(p_staff))
-        || CASE WHEN p_status IS NULL THEN '' ELSE ' AND l.status = $4' END
-        || CASE WHEN p_unit IS NULL THEN ''
-                WHEN v_tab IN ('referred', 'late', 'undelivered', 'unit')
-                THEN ' AND l.unit_id + 0 = $5'
-                ELSE ' AND l.unit_id = $5' END
-        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND l.created_at >= $6' END
-        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND l.created_at < $7' END
-        || CASE WHEN v_after IS NULL THEN ''
-                ELSE ' AND (l.created_at, l.id) < ($8, $9)' END;
+    IF v_role = 'expert' AND v_tab IN ('new', 'mine') THEN
+        RETURN;
+    END IF;
+
+    v_from := 'correspondence.'
+        || CASE WHEN v_tab IN ('new', 'referred', 'undelivered')
+                  OR v_tab = 'late' AND v_role <> 'expert' THEN
+                'inbox_' || v_tab ELSE 'letters' END || ' AS l';
+    v_where := CASE v_tab
+        WHEN 'mine' THEN 'l.closed_at IS NULL AND '
+            || correspondence.one_of('l.owner_id', '$1', v_owners)
+        WHEN 'open' THEN 'l.closed_at IS NULL'
+        ELSE 'true' END
+        || correspondence.inbox_filters(p_status, p_unit, p_from, p_to,
+                                        v_after IS NOT NULL);
+
+    -- These are few: never through all letters of another unit.
+
+    IF v_tab IN ('referred', 'undelivered') THEN
+        v_where := replace(v_where, 'l.unit_id', 'l.unit_id + 0');
+    END IF;
+
+    IF v_role = 'expert' OR v_tab = 'unit' THEN
+        v_from := correspondence.unit_letters(v_units, v_tab,
+                                              v_after IS NOT NULL)
+            || ' JOIN ' || v_from || ' ON l.id = r.letter_id';
+        v_where := v_where || ' ORDER BY r.letter_at DESC, r.letter_id DESC';
+    ELSE
+        v_where := v_where || ' ORDER BY l.created_at DESC, l.id DESC';
+    END IF;
 
     RETURN QUERY EXECUTE
-        'SELECT l.id FROM correspondence.letters AS l WHERE ' || v_where
-        || ' ORDER BY l.created_at DESC, l.id DESC LIMIT $10'
-        USING p_staff, v_units, v_today, p_status, p_unit,
+        'SELECT l.id FROM ' || v_from || ' WHERE ' || v_where || ' LIMIT $9'
+        USING v_owners, v_units, v_after, v_after_id, p_status, p_unit,
               p_from::timestamp AT TIME ZONE 'Asia/Tehran',
-              (p_to + 1)::timestamp AT TIME ZONE 'Asia/Tehran',
-              v_after, v_after_id, p_count;
+              (p_to + 1)::timestamp AT TIME ZONE 'Asia/Tehran', p_count;
 END
 $$;
 
 -- inbox_counts(staff id, bound) → tab, count (at most bound), more
 -- more: there are more than bound; nothing beyond is counted.  The tabs are
--- those the role has a use for.
+-- those the role has a use for.  Planned once in a session: planning anew
+-- costs more than the counting.
 CREATE OR REPLACE FUNCTION inbox_counts(p_staff bigint, p_bound integer)
 RETURNS TABLE (tab text, count bigint, more boolean)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 6 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    v_role      text;
+    v_expert    boolean;
     v_units     bigint[] := correspondence.units_of(p_staff);
-    v_stands_in boolean := correspondence.stands_in(p_staff);
+    v_owners    bigint[] := correspondence.owners_of(p_staff);
+    v_some      bigint := p_bound + 1;
 BEGIN
-    SELECT s.role INTO v_role
+    SELECT s.role = 'expert' INTO v_expert
       FROM correspondence.staff AS s WHERE s.id = p_staff;
 
-    FOREACH tab IN ARRAY CASE v_role WHEN 'expert' THEN ARRAY['unit', 'late']
-        ELSE ARRAY['new', 'mine', 'unit', 'referred', 'late', 'undelivered']
-        END
-    LOOP
-        EXECUTE 'SELECT least(count(*), $4), count(*) > $4 FROM (SELECT FROM '
-             || 'correspondence.letters AS l WHERE '
-             || correspondence.inbox_where(tab, v_role, v_stands_in)
-             || ' LIMIT $4 + 1) AS bounded'
-           INTO count, more
-          USING p_staff, v_units, correspondence.today(), p_bound;
-        RETURN NEXT;
-    END LOOP;
+    RETURN QUERY
+    SELECT t.tab, least(t.n, p_bound), t.n > p_bound FROM (
+        SELECT 1 AS place, 'new' AS tab, (SELECT count(*) FROM (
+               SELECT FROM correspondence.inbox_new LIMIT v_some) AS b) AS n
+         WHERE NOT v_expert
+        UNION ALL
+        SELECT 2, 'mine', (SELECT count(*) FROM (
+               SELECT FROM correspondence.letters AS l
+                WHERE l.closed_at IS NULL AND l.owner_id = ANY (v_owners)
+                LIMIT v_some) AS b)
+         WHERE NOT v_expert
+        UNION ALL
+        SELECT 3, 'unit', (SELECT count(DISTINCT r.letter_id)
+                FROM correspondence.referrals AS r
+               WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL)
+        UNION ALL
+        SELECT 4, 'referred', (SELECT count(*) FROM (
+               SELECT FROM correspondence.inbox_referred LIMIT v_some) AS b)
+         WHERE NOT v_expert
+        UNION ALL
+        -- The oldest that are open are late, the newest are not.
+        SELECT 5, 'late', (SELECT count(*) FROM (
+               SELECT FROM correspondence.inbox_late AS l
+                ORDER BY l.created_at, l.id LIMIT v_some) AS b)
+         WHERE NOT v_expert
+        UNION ALL
+        SELECT 5, 'late', (SELECT count(DISTINCT r.letter_id)
+                FROM correspondence.referrals AS r
+               WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
+                 AND r.late_on < correspondence.today())
+         WHERE v_expert
+        UNION ALL
+        SELECT 6, 'undelivered', (SELECT count(*) FROM (
+               SELECT FROM correspondence.inbox_undelivered LIMIT v_some) AS b)
+         WHERE NOT v_expert) AS t
+     ORDER BY t.place;
 END
 $$;
 
@@ -174,7 +238,7 @@ CREATE OR REPLACE FUNCTION clerk_search(p_staff bigint, p_text text,
     p_cursor text, p_count integer, p_status text, p_unit bigint,
     p_from date, p_to date)
 RETURNS TABLE (id bigint)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 26 AS $$
 DECLARE
     v_after     timestamptz := correspondence.page_cursor_at(p_cursor);
     v_after_id  bigint := correspondence.page_cursor_id(p_cursor);
@@ -184,8 +248,8 @@ DECLARE
     v_digits    text := replace(v_folded, ' ', '');
     v_query     tsquery := correspondence.search_query(p_text);
     v_where     text;
-    v_sees      text;
     v_filters   text;
+    v_newest    text;
     v_rows      bigint[];
     v_window    integer;
     v_number    integer;
@@ -196,44 +260,47 @@ DECLARE
 BEGIN
     SELECT s.role INTO v_role
       FROM correspondence.staff AS s WHERE s.id = p_staff;
-    v_sees := correspondence.inbox_where('all', v_role, false);
-    v_filters := CASE WHEN p_status IS NULL THEN ''
-                      ELSE ' AND l.status = $10' END
-        || CASE WHEN p_unit IS NULL THEN '' ELSE ' AND l.unit_id = $11' END
-        || CASE WHEN p_from IS NULL THEN ''
-                ELSE ' AND l.created_at >= $12' END
-        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND l.created_at < $13' END
-        || CASE WHEN v_after IS NULL THEN ''
-                ELSE ' AND (l.created_at, l.id) < ($3, $4)' END;
+
+    v_filters := correspondence.inbox_filters(p_status, p_unit, p_from, p_to,
+                                              v_after IS NOT NULL);
 
     IF v_folded ~ '^[0-9]{1,9} 1[34][0-9]{2}$' THEN
         v_number := split_part(v_folded, ' ', 1)::integer;
         v_year := split_part(v_folded, ' ', 2)::integer;
-        v_where := 'l.register_number = $7 AND l.register_year = $8';
+        v_where := 'l.register_number = $11 AND l.register_year = $12';
     ELSIF v_digits ~ '^[0-9]{1,9}$' THEN
         v_number := v_digits::integer;
-        v_where := '(l.register_number = $7 OR l.tracking_code = $6)';
+        v_where := '(l.register_number = $11 OR l.tracking_code = $10)';
     ELSIF v_digits ~ '^[0-9]+$' THEN
-        v_where := '(l.tracking_code = $6 OR l.national_code = $6'
-                || ' OR l.mobile = $6 OR l.company_national_id = $6)';
+        v_where := '(l.tracking_code = $10 OR l.national_code = $10'
+                || ' OR l.mobile = $10 OR l.company_national_id = $10)';
     ELSIF v_query IS NULL THEN
         RETURN;
     ELSE
-        v_where := 'l.search @@ $5';
+        v_where := 'l.search @@ $13';
+        v_newest := CASE WHEN v_role = 'expert' THEN
+            correspondence.unit_letters(v_units, 'all', v_after IS NOT NULL,
+                                        ' LIMIT $14')
+            || ' JOIN correspondence.letters AS l ON l.id = r.letter_id '
+            'WHERE ' || v_where || v_filters
+            || ' ORDER BY r.letter_at DESC, r.letter_id DESC'
+        ELSE
+            '(SELECT l.id, l.created_at, l.search '
+            'FROM correspondence.letters AS l WHERE true' || v_filters
+            || ' ORDER BY l.created_at DESC, l.id DESC LIMIT $14) AS l '
+            'WHERE ' || v_where || ' ORDER BY l.created_at DESC, l.id DESC'
+        END;
 
         -- A common word fills the page from the newest letters: of some
         -- thousands, and of more when there it was not rare.  Only a rare
         -- one needs the index of words, and then finds few.
         FOREACH v_window IN ARRAY ARRAY[2000, 20000] LOOP
-            EXECUTE 'SELECT array_agg(l.id) FROM (SELECT l.id FROM ('
-                 || correspondence.search_window(v_role, v_filters,
-                                                 v_after IS NOT NULL)
-                 || ' LIMIT $14) AS l WHERE ' || v_where || v_filters
-                 || ' ORDER BY l.created_at DESC, l.id DESC LIMIT $9) AS l'
+            EXECUTE 'SELECT array_agg(f.id) FROM (SELECT l.id FROM '
+                 || v_newest || ' LIMIT $9) AS f'
                INTO v_rows
-              USING p_staff, v_units, v_after, v_after_id, v_query, v_digits,
-                    v_number, v_year, p_count, p_status, p_unit, v_from,
-                    v_to, v_window;
+              USING p_staff, v_units, v_after, v_after_id, p_status, p_unit,
+                    v_from, v_to, p_count, v_digits, v_number, v_year,
+                    v_query, v_window;
 
             IF cardinality(v_rows) >= p_count THEN
                 RETURN QUERY SELECT unnest(v_rows);
@@ -248,31 +315,14 @@ BEGIN
     -- something matches is never the better plan here.
     RETURN QUERY EXECUTE
         'SELECT l.id FROM correspondence.letters AS l WHERE ' || v_where
-        || ' AND ' || v_sees || replace(v_filters, 'l.unit_id', 'l.unit_id + 0')
+        || replace(v_filters, 'l.unit_id', 'l.unit_id + 0')
+        || CASE WHEN v_role <> 'expert' THEN ''
+                -- as expert_letters
+                ELSE ' AND EXISTS (SELECT FROM correspondence.referrals AS v '
+                'WHERE v.letter_id = l.id AND v.unit_id = ANY ($2) '
+                'AND (v.outcome IS NULL OR v.outcome = ''answered''))' END
         || ' ORDER BY l.created_at + interval ''0'' DESC, l.id DESC LIMIT $9'
-        USING p_staff, v_units, v_after, v_after_id, v_query, v_digits,
-              v_number, v_year, p_count, p_status, p_unit, v_from, v_to;
+        USING p_staff, v_units, v_after, v_after_id, p_status, p_unit,
+              v_from, v_to, p_count, v_digits, v_number, v_year, v_query;
 END
-$$;
-
--- The newest letters that somebody may see, those clerk_search() looks through
--- first.  An expert's are found from the referrals of the unit, whose letters'
--- ids grow with their time, but for those that were sent at the same moment.
-CREATE OR REPLACE FUNCTION search_window(p_role text, p_filters text,
-    p_goes_on boolean) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN p_role <> 'expert' THEN
-        'SELECT l.* FROM correspondence.letters AS l WHERE true' || p_filters
-        || ' ORDER BY l.created_at DESC, l.id DESC'
-    ELSE
-        'SELECT l.* FROM (SELECT DISTINCT r.letter_id '
-        'FROM unnest($2) AS u (id) CROSS JOIN LATERAL (SELECT v.letter_id '
-        'FROM correspondence.referrals AS v WHERE v.unit_id = u.id '
-        'AND (v.outcome IS NULL OR v.outcome = ''answered'')'
-        || CASE WHEN p_goes_on THEN ' AND v.letter_id <= $4 + 1000'
-                ELSE '' END
-        || ' ORDER BY v.letter_id DESC LIMIT $14) AS r '
-        'ORDER BY r.letter_id DESC LIMIT $14) AS r '
-        'JOIN correspondence.letters AS l ON l.id = r.letter_id'
-    END
 $$;

@@ -15,7 +15,8 @@ GRANT SELECT ON letters, drafts, events, referrals, corrections, tickets,
     register_counters, settings, substitutes, letter_viewers, submissions,
     jalali_days, calendar_days, schema_migrations, identity_tasks,
     message_attempts, audit, audit_pending, audit_chain, audit_checks,
-    reply_drafts, staff_units, expert_letters, settings_known
+    reply_drafts, staff_units, expert_letters, settings_known, inbox_new,
+    inbox_referred, inbox_late, inbox_undelivered
     TO correspondence_portal;
 
 -- No hash, no secret, no code.
@@ -46,9 +47,9 @@ BEGIN
          WHERE p.pronamespace = 'correspondence'::regnamespace
            AND (p.prosecdef OR p.proname IN ('today', 'is_working_day',
                 'add_working_days', 'working_days_between', 'fold_text',
-                'search_query', 'setting_int', 'inbox', 'inbox_where',
-                'inbox_counts', 'units_of', 'stands_in', 'clerk_search',
-                'search_window', 'canned_fill',
+                'search_query', 'setting_int', 'inbox', 'inbox_filters',
+                'inbox_counts', 'units_of', 'owners_of', 'one_of',
+                'unit_letters', 'clerk_search', 'canned_fill',
                 'digits_shown', 'page_cursor',
                 'page_cursor_at', 'page_cursor_id'))
     LOOP

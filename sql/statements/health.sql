@@ -10,12 +10,11 @@ SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
          LIMIT 10001) AS b) AS messages_queued,
        (SELECT count(*) FROM (SELECT FROM messages WHERE state = 'unknown'
          LIMIT 10001) AS b) AS messages_unknown,
-       (SELECT count(*) FROM (SELECT FROM letters WHERE owner_id IS NULL
-          AND closed_at IS NULL LIMIT 10001) AS b) AS letters_new,
-       (SELECT count(*) FROM (SELECT FROM letters WHERE closed_at IS NULL
-          AND answered_at IS NULL AND clock_stopped_on IS NULL
-          AND due_on < today() LIMIT 10001) AS b) AS letters_late,
-       (SELECT count(*) FROM (SELECT FROM letters WHERE undelivered
+       (SELECT count(*) FROM (SELECT FROM inbox_new LIMIT 10001) AS b)
+           AS letters_new,
+       (SELECT count(*) FROM (SELECT FROM inbox_late LIMIT 10001) AS b)
+           AS letters_late,
+       (SELECT count(*) FROM (SELECT FROM inbox_undelivered
          LIMIT 10001) AS b) AS letters_undelivered,
        (SELECT count(*) FROM (SELECT FROM identity_tasks LIMIT 10001) AS b)
            AS identity_pending,

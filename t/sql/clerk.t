@@ -442,6 +442,45 @@ $pg->staff($db, $c2, 'letter_ask_correction', Cluster::key(), $t, 'متن',
 is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'late', (undef) x 5, 10)}, 0,
    'not while the citizen owes a correction';
 
+# A unit's late ones are counted from its referrals.
+sub late_of {
+    my ($who) = @_;
+    my ($counted) = grep { $_->{tab} eq 'late' }
+                    @{$pg->call($db, 'clerk_tabs', $who->{id}, 999)};
+    my $listed = $pg->call($db, 'clerk_inbox', $who->{id}, 'late',
+                           (undef) x 5, 10);
+
+    return "$counted->{count} " . grep { $_->{tracking_code} eq $t } @$listed;
+}
+
+my $e3 = $pg->make_staff('expert', unit => 'legal');
+
+$t = letter();
+$pg->staff($db, $c2, 'letter_refer', Cluster::key(), $t, '["finance"]', '',
+           undef, undef);
+is late_of($e2), '0 0', 'a unit’s letter in time';
+$owner->do('UPDATE letters SET due_on = today() - 1 WHERE tracking_code = ?',
+           undef, $t);
+is late_of($e2), '1 1', 'late';
+is late_of($e3), '0 0', 'for no other unit';
+$pg->staff($db, $c2, 'letter_ask_correction', Cluster::key(), $t, 'متن',
+           undef);
+is late_of($e2), '0 0', 'nor while the citizen owes a correction';
+$owner->do('UPDATE letters SET clock_stopped_on = NULL
+             WHERE tracking_code = ?', undef, $t);
+is late_of($e2), '1 1', 'late again';
+$pg->staff($db, $c2, 'letter_refer', Cluster::key(), $t, '["legal"]', '',
+           undef, undef);
+is late_of($e3), '1 1', 'for whom it comes to later, too';
+$pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'پاسخ', 1, undef,
+           '[]');
+is late_of($e2), '0 0', 'not once it is answered';
+is $owner->selectrow_array(q{SELECT count(*) FROM referrals AS r
+      JOIN letters AS l ON l.id = r.letter_id
+     WHERE r.letter_at <> l.created_at OR r.outcome IS NULL
+       AND r.late_on IS DISTINCT FROM late_on(l)}), 0,
+   'no referral that knows another deadline than its letter';
+
 # Canned replies -------------------------------------------------------------------------------
 
 is $pg->refused($db, sub {

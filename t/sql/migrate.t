@@ -103,6 +103,32 @@ unlink "$copy/sql/migrations/901_bad.sql";
 };
 is $rc, 0, 'the owner may run it too';
 
+# Referrals that were there before they knew their letters' times.
+my $old = Cluster->new(bare => 1);
+system("mv $copy/sql/migrations/008_* $copy/") == 0 or die;
+$old->migrate("$copy/sql");
+$old->owner->do(q{
+    INSERT INTO persons (national_code, mobile, birth_date)
+    VALUES ('0084575948', '09121234567', '1980-01-01');
+    INSERT INTO staff (username, name, role) VALUES ('old', 'old', 'clerk');
+    INSERT INTO letters (tracking_code, person_id, person_kind, first_name,
+        last_name, father_name, birth_date, national_code, mobile, address,
+        subject, created_at, due_on, answered_at, open_referrals)
+    SELECT n, p.id, 'natural', 'a', 'b', 'c', p.birth_date, p.national_code,
+           p.mobile, 'd', 'e', '2026-01-01', '2026-01-15',
+           CASE n WHEN 2 THEN now() END, 1
+      FROM generate_series(1, 3) AS n, persons AS p;
+    INSERT INTO referrals (letter_id, unit_id, created_by, outcome, closed_at)
+    SELECT l.id, 1, s.id, CASE tracking_code WHEN '3' THEN 'answered' END,
+           CASE tracking_code WHEN '3' THEN now() END
+      FROM letters AS l, staff AS s});
+system("mv $copy/008_* $copy/sql/migrations/") == 0 or die;
+$old->migrate("$copy/sql");
+is_deeply $old->owner->selectall_arrayref(q{
+    SELECT letter_at = '2026-01-01', late_on FROM referrals ORDER BY id}),
+    [ [ 1, '2026-01-15' ], [ 1, undef ], [ 1, undef ] ],
+    'an upgrade: referrals know when their letters came, and are late';
+
 # create-admin.
 my $admin = sub {
     my $o = qx{$Cluster::TOP/sql/create-admin -d "host=$pg->{dir} user=postgres dbname=portal" @_ 2>&1};

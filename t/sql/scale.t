@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+
+# Ten thousand letters: the tabs hold what they say, page after page, and
+# neither a page nor the counts read more than a page's worth of blocks.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use JSON::PP qw(decode_json);
+use Test::More;
+
+use Cluster;
+
+my $pg = Cluster->new;
+my $db = $pg->db;
+my $owner = $pg->owner;
+my $clerk = $pg->make_staff('clerk')->{id};
+my $expert = $pg->make_staff('expert', unit => 'unit1')->{id};
+my $both = $pg->make_staff('expert', unit => 'unit2')->{id};
+
+system('psql', '-Xq', '-d', "host=$pg->{dir} user=postgres dbname=portal",
+       '-v', 'ON_ERROR_STOP=1', '-v', 'letters=10000', '-o', '/dev/null', '-f',
+       "$Cluster::TOP/bench/load-letters.sql") == 0 or die;
+
+# Somebody who stands in for the other expert has the letters of two units,
+# some of which both have.
+$owner->do(q{INSERT INTO substitutes (absent_id, substitute_id, from_on, to_on,
+                 created_by) VALUES (?, ?, today(), today() + 1, ?)},
+           undef, $expert, $both, $clerk);
+$owner->do(q{INSERT INTO referrals (letter_id, letter_at, late_on, unit_id,
+                 created_by)
+             SELECT r.letter_id, r.letter_at, r.late_on, u.id, r.created_by
+               FROM referrals AS r
+               JOIN staff AS s ON s.id = ? AND s.unit_id = r.unit_id
+               JOIN staff AS o ON o.id = ? JOIN units AS u ON u.id = o.unit_id
+              WHERE r.outcome IS NULL}, undef, $expert, $both);
+
+# What each tab is.
+my %tab = (
+    new => 'l.owner_id IS NULL AND l.closed_at IS NULL',
+    mine => 'l.owner_id = $1 AND l.closed_at IS NULL',
+    referred => 'l.open_referrals > 0',
+    late => 'l.closed_at IS NULL AND l.answered_at IS NULL AND '
+            . 'l.clock_stopped_on IS NULL AND l.due_on < today()',
+    undelivered => 'l.undelivered',
+    unit => 'true',
+);
+my $has = 'EXISTS (SELECT FROM referrals AS r, staff_units AS u '
+          . 'WHERE r.letter_id = l.id AND u.staff_id = $1 '
+          . 'AND u.unit_id = r.unit_id AND r.outcome IS NULL)';
+my $sees = $has =~ s/r\.outcome IS NULL/(r.outcome IS NULL OR r.outcome = 'answered')/r;
+
+
+sub expected {
+    my ($who, $role, $tab) = @_;
+    my $where = $tab{$tab};
+
+    $where .= " AND $has" if $tab eq 'unit' || $role eq 'expert'
+                                               && $tab eq 'late';
+    $where .= " AND $sees" if $role eq 'expert';
+    $where .= ' AND false' if $role eq 'expert' && $tab =~ /^(new|mine)$/;
+
+    return $owner->selectcol_arrayref(
+        "SELECT l.tracking_code FROM letters AS l WHERE $where "
+        . 'AND $1::bigint IS NOT NULL '
+        . 'ORDER BY l.created_at DESC, l.id DESC', undef, $who);
+}
+
+
+sub paged {
+    my ($who, $tab, @filters) = @_;
+    my (@codes, $cursor);
+
+    @filters = (undef) x 4 if !@filters;
+
+    while (1) {
+        my $rows = $pg->call($db, 'clerk_inbox', $who, $tab, @filters,
+                             $cursor, 26);
+        push @codes, map { $_->{tracking_code} } @$rows;
+        last if @$rows < 26;
+        $cursor = $rows->[-1]{cursor};
+    }
+
+    return \@codes;
+}
+
+
+for ([ $clerk, 'clerk' ], [ $expert, 'expert' ], [ $both, 'expert' ]) {
+    my ($who, $role) = @$_;
+    my %count = map { $_->{tab} => $_->{count} }
+                @{ $pg->call($db, 'clerk_tabs', $who, 99999) };
+
+    for my $tab (sort keys %tab) {
+        my $expected = expected($who, $role, $tab);
+        my $n = @$expected;
+
+        is_deeply paged($who, $tab), $expected, "$role $who, $tab: all $n";
+        is $count{$tab}, $n, 'and counted' if defined $count{$tab};
+    }
+}
+
+my ($unit) = $owner->selectrow_array(q{SELECT id FROM units
+                                        WHERE code = 'unit3'});
+is_deeply paged($clerk, 'late', 'secretariat', $unit, undef, undef),
+    $owner->selectcol_arrayref(
+        "SELECT l.tracking_code FROM letters AS l WHERE $tab{late} "
+        . "AND l.status = 'secretariat' AND l.unit_id = ? "
+        . 'ORDER BY l.created_at DESC, l.id DESC', undef, $unit),
+    'late ones of a unit, in a state';
+
+# The whole of letters is 625 blocks and more.
+
+my $most = $owner->selectrow_array(q{SELECT pg_relation_size('letters')
+    / current_setting('block_size')::int}) / 2;
+
+
+sub blocks {
+    my ($name, @params) = @_;
+    my $sth = $db->prepare('EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) '
+                           . $pg->statement($name));
+
+    # what a session finds out once is not the page's
+
+    $sth->execute(@params), $sth->fetchall_arrayref for 1 .. 2;
+    $sth->execute(@params);
+
+    my $plan = decode_json($sth->fetchrow_array)->[0]{Plan};
+    return $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'};
+}
+
+
+for ([ $clerk, '', 'mine', 'referred', 'late', 'undelivered' ],
+     [ $expert, '', 'late' ])
+{
+    my ($who, @tabs) = @$_;
+
+    cmp_ok blocks('clerk_inbox', $who, $_, (undef) x 5, 26), '<', $most,
+           "a page of the tab $_" for @tabs;
+    cmp_ok blocks('clerk_tabs', $who, 999), '<', $most, 'the counts';
+}
+
+cmp_ok blocks('clerk_search', $clerk, '100000777', undef, 26, (undef) x 4),
+       '<', $most, 'a search by code';
+is @{ $pg->call($db, 'clerk_search', $clerk, 'گمرک', undef, 26,
+                (undef) x 4) }, 26, 'a common word';
+is_deeply [ map { $_->{tracking_code} }
+            @{ $pg->call($db, 'clerk_search', $expert, 'گمرک', undef, 999,
+                         (undef) x 4) } ],
+    $owner->selectcol_arrayref(
+        "SELECT l.tracking_code FROM letters AS l WHERE $sees "
+        . "AND l.search @@ search_query('گمرک') "
+        . 'ORDER BY l.created_at DESC, l.id DESC', undef, $expert),
+    'an expert finds those of the unit';
+
+is_deeply $db->selectcol_arrayref(
+    q{SELECT current_setting(n) FROM unnest(ARRAY['jit',
+      'max_parallel_workers_per_gather']) AS n}), [ 'off', 0 ],
+    'short statements: neither compiled nor shared out';
+
+done_testing;
