@@ -23,7 +23,7 @@
 
 
 /* Each is a thread's turn; with nginx's buffer, what an upload holds. */
-#define CORR_SPOOL_BLOCK    131072
+#define CORR_SPOOL_BLOCK    196608
 
 
 typedef struct corr_spool_s  corr_spool_t;

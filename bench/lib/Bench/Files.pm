@@ -94,9 +94,9 @@ sub uploads {
     plain_provider($p, $at->{provider});
     settle($p, @who);
 
-    my $ours = sub { letter_rate($p, @who) };
-    my $disk = Bench::pairs($ours, sub { disk_rate($p) });
-    my $rows = Bench::pairs($ours, sub { row_rate($p, @who) });
+    my $ours = sub { calm($p); letter_rate($p, @who) };
+    my $disk = Bench::pairs($ours, sub { calm($p); disk_rate($p) });
+    my $rows = Bench::pairs($ours, sub { calm($p); row_rate($p, @who) });
     my ($slower, $what) = $disk->{reference} < $rows->{reference}
         ? ($disk, 'writing and fsyncing the same bytes')
         : ($rows, 'pgbench inserting the same rows');
@@ -140,6 +140,20 @@ sub settle {
     Bench::load($p, 10_000);
     letter_rate($p, @who);
     $p->owner('ANALYZE');
+}
+
+
+# What one side left to be sent and sealed is not done in the other's time:
+# the rows alone come with as many messages as the letters.
+
+sub calm {
+    my ($p) = @_;
+
+    Portal::wait_until(60, sub {
+        !$p->value("SELECT count(*) FROM messages
+                     WHERE state IN ('queued', 'sending')")
+        && !$p->value('SELECT count(*) FROM audit_pending');
+    }) or die "messages or lines of the audit stay behind\n";
 }
 
 
