@@ -49,6 +49,35 @@ my $all = $owner->selectrow_array(
 unlike $all, qr/$ali->{national_code}|$ali->{mobile}|code-\d|secret/,
    'no national code, mobile, code or secret in it';
 
+# What waits for the disk ------------------------------------------------------------
+
+my $file = $owner->selectrow_array('SELECT id FROM files LIMIT 1');
+
+sub waits {
+    my ($guard, $as, @call) = @_;
+    my $rows;
+
+    $db->begin_work;
+    $pg->call($db, $guard, @$as);
+    $rows = $pg->call($db, @call) if @call;
+
+    my ($on) = $db->selectrow_array('SHOW synchronous_commit');
+
+    $db->rollback;
+    return $rows && !@$rows ? 'not found' : $on;
+}
+
+my @ali = ($ali->{id}, $ali->{epoch} // 1, 1, '10.0.0.9');
+my @clerk = ($clerk->{id}, $clerk->{epoch} // 1, '', '10.0.0.8');
+
+is waits(person_guard_note => \@ali, file_read => $ali->{id}, $file), 'off',
+   'that people read their files';
+is waits(staff_guard_write => \@clerk, clerk_file_read => $clerk->{id}, $file),
+   'on', 'not so of staff';
+is waits(person_guard_note => \@ali), 'on', 'nor what is behind the guard alone';
+is waits(person_guard_write => \@ali, letter_seen => $t), 'on',
+   'nor any other write';
+
 # Append-only ------------------------------------------------------------------------
 
 for my $sql ('UPDATE audit SET action = $$x$$', 'DELETE FROM audit',
