@@ -140,4 +140,34 @@ my @problems = grep { $_ ne "$again->{subject} was never sent" }
 is_deeply(\@problems, [], 'all is accounted for')
     or diag join "\n", map { substr $_, 0, 300 } @problems;
 
+# A server that lets in a few: pages go on, what writes is refused at once.
+
+my $limit = sub {
+    my ($n) = @_;
+
+    $p->sql("ALTER ROLE correspondence_portal CONNECTION LIMIT $n");
+    $p->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE usename = 'correspondence_portal'});
+};
+
+my $save = sub {
+    my $from = time;
+
+    $n->post('/desk/profile', { address => 'تهران، خیابان آزادی' });
+    return ($n->status, time - $from);
+};
+
+$p->allow(qr/too many connections for role|terminating connection/);
+$n->get('/desk/profile')->expect(200, 'the profile');
+$limit->(1);
+ok(wait_until(10, sub { $n->get('/desk')->status == 200 && backends() == 1 }),
+   'one connection: pages are shown');
+sleep 1;
+is(join(' ', map { my ($status, $took) = $save->();
+                   $status . ($took < 1 ? '' : " after $took s") } 1 .. 3),
+   '503 503 503', 'nothing can be written, which is said at once');
+is($n->get('/desk/profile')->status, 200, 'pages go on');
+$limit->(-1);
+ok(wait_until(20, sub { ($save->())[0] == 303 }), 'all are let in: it is saved');
+
 $p->done;

@@ -480,9 +480,10 @@ END
 $$;
 
 -- file_read(file) → true: a citizen's download in the audit.  It is alone in
--- its transaction, and nobody waits for the disk because somebody read what is
--- theirs: a server that falls in that half of a second may lose the line.  What
--- staff read is waited for.
+-- its transaction, and nobody waits for a disk or a standby because somebody
+-- read what is theirs: a server that falls within half a second may lose the
+-- line, one that is promoted what had not come to it.  What staff read is waited
+-- for.
 CREATE OR REPLACE FUNCTION file_read(p_file uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$

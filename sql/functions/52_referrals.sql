@@ -1,7 +1,8 @@
 -- Referrals («ارجاع»): a letter goes to one or several units; each answers,
 -- returns, or has it recalled.  After guard_staff.
 
--- The deadline of a letter while its clock runs.
+-- The deadline of a letter while its clock runs: what the triggers of migration
+-- 008 keep in referrals.
 CREATE OR REPLACE FUNCTION late_on(p_letter letters) RETURNS date
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN p_letter.closed_at IS NULL
@@ -9,26 +10,6 @@ LANGUAGE sql IMMUTABLE AS $$
                  AND p_letter.clock_stopped_on IS NULL
                 THEN p_letter.due_on END
 $$;
-
--- The referrals of a letter know it: a unit's late ones are counted from them.
-CREATE OR REPLACE FUNCTION letter_clock() RETURNS trigger
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
-BEGIN
-    UPDATE referrals AS r SET late_on = late_on(NEW)
-     WHERE r.letter_id = NEW.id AND r.outcome IS NULL;
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER letter_clock
-    AFTER UPDATE OF closed_at, answered_at, clock_stopped_on, due_on
-    ON letters FOR EACH ROW
-    WHEN (NEW.open_referrals > 0
-          AND (OLD.closed_at, OLD.answered_at, OLD.clock_stopped_on,
-               OLD.due_on)
-              IS DISTINCT FROM (NEW.closed_at, NEW.answered_at,
-                                NEW.clock_stopped_on, NEW.due_on))
-    EXECUTE FUNCTION letter_clock();
 
 -- letter_refer(submission_key, tracking_code, units as JSON list of ids or
 -- codes,
@@ -81,10 +62,10 @@ BEGIN
             PERFORM fail('CR409', 'referral_exists');
         END IF;
 
-        INSERT INTO referrals AS r (letter_id, letter_at, late_on, unit_id,
+        INSERT INTO referrals AS r (letter_id, unit_id,
                                     created_by, created_for, instruction,
                                     due_on)
-        VALUES (v_letter.id, v_letter.created_at, late_on(v_letter),
+        VALUES (v_letter.id,
                 v_unit.id, (v_act.me).id, v_act.for_id, coalesce(p_instruction, ''),
                 coalesce(p_due, add_working_days(today(), v_unit.due_days)))
         RETURNING r.id INTO v_referral;

@@ -126,6 +126,10 @@ BEGIN
     SELECT s.role INTO v_role
       FROM correspondence.staff AS s WHERE s.id = p_staff;
 
+    IF v_role IS NULL THEN
+        RETURN;
+    END IF;
+
     -- What somebody begins with: experts have nothing but their unit's.
 
     IF v_tab = '' THEN
@@ -150,7 +154,7 @@ BEGIN
 
     -- These are few: never through all letters of another unit.
 
-    IF v_tab IN ('referred', 'undelivered') THEN
+    IF v_tab IN ('referred', 'undelivered', 'unit') OR v_role = 'expert' THEN
         v_where := replace(v_where, 'l.unit_id', 'l.unit_id + 0');
     END IF;
 
@@ -199,9 +203,11 @@ BEGIN
                 LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        SELECT 3, 'unit', (SELECT count(DISTINCT r.letter_id)
-                FROM correspondence.referrals AS r
-               WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL)
+        SELECT 3, 'unit', (SELECT count(*) FROM (
+               SELECT DISTINCT r.letter_at, r.letter_id
+                 FROM correspondence.referrals AS r
+                WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
+                LIMIT v_some) AS b)
         UNION ALL
         SELECT 4, 'referred', (SELECT count(*) FROM (
                SELECT FROM correspondence.inbox_referred LIMIT v_some) AS b)
@@ -213,10 +219,12 @@ BEGIN
                 ORDER BY l.created_at, l.id LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        SELECT 5, 'late', (SELECT count(DISTINCT r.letter_id)
-                FROM correspondence.referrals AS r
-               WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
-                 AND r.late_on < correspondence.today())
+        SELECT 5, 'late', (SELECT count(*) FROM (
+               SELECT DISTINCT r.letter_at, r.letter_id
+                 FROM correspondence.referrals AS r
+                WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
+                  AND r.late_on < correspondence.today()
+                LIMIT v_some) AS b)
          WHERE v_expert
         UNION ALL
         SELECT 6, 'undelivered', (SELECT count(*) FROM (
@@ -260,6 +268,10 @@ DECLARE
 BEGIN
     SELECT s.role INTO v_role
       FROM correspondence.staff AS s WHERE s.id = p_staff;
+
+    IF v_role IS NULL THEN
+        RETURN;
+    END IF;
 
     v_filters := correspondence.inbox_filters(p_status, p_unit, p_from, p_to,
                                               v_after IS NOT NULL);

@@ -42,9 +42,8 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
  WHERE f.id = $2::uuid
    AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
         OR f.letter_id IS NOT NULL AND (s.role <> 'expert' OR EXISTS (
-            SELECT FROM referrals AS r
-             WHERE r.letter_id = f.letter_id AND r.unit_id = s.unit_id
-               AND r.outcome IS DISTINCT FROM 'recalled')));
+            SELECT FROM expert_letters AS e
+             WHERE e.staff_id = s.id AND e.letter_id = f.letter_id)));
 
 -- The collector; see functions/40_letters.sql.
 --   $1 JSON list of hex SHA-256 → sha256 (hex): no row names them

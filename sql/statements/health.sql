@@ -12,8 +12,9 @@ SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
          LIMIT 10001) AS b) AS messages_unknown,
        (SELECT count(*) FROM (SELECT FROM inbox_new LIMIT 10001) AS b)
            AS letters_new,
-       (SELECT count(*) FROM (SELECT FROM inbox_late LIMIT 10001) AS b)
-           AS letters_late,
+       -- the oldest that are open are late, the newest are not
+       (SELECT count(*) FROM (SELECT FROM inbox_late AS l
+         ORDER BY l.created_at, l.id LIMIT 10001) AS b) AS letters_late,
        (SELECT count(*) FROM (SELECT FROM inbox_undelivered
          LIMIT 10001) AS b) AS letters_undelivered,
        (SELECT count(*) FROM (SELECT FROM identity_tasks LIMIT 10001) AS b)

@@ -7,7 +7,8 @@
  *
  * While no connection is up one at a time is tried, each address of the
  * list in turn.  Operations wait for the first round; once a whole round
- * has failed they fail at once, until a connection is up.
+ * has failed they fail at once, until a connection is up.  So do writes while
+ * others are up and none for writes can be had.
  */
 
 #include "pg_private.h"
@@ -31,7 +32,8 @@ static void corr_pg_later(corr_pg_t *pg, ngx_msec_t delay);
 static ngx_msec_t corr_pg_backoff(corr_pg_t *pg);
 static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
     const char *what, const char *text);
-static void corr_pg_give_up(corr_pg_t *pg);
+static ngx_uint_t corr_pg_hopes(corr_pg_t *pg, corr_pg_conn_t *c);
+static void corr_pg_give_up(corr_pg_t *pg, corr_pg_kind_e kind);
 static void corr_pg_wait(corr_pg_work_t *work, ngx_uint_t first);
 static void corr_pg_wait_over(corr_pg_work_t *work);
 static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind);
@@ -40,6 +42,7 @@ static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind,
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
 static ngx_int_t corr_pg_ask(corr_pg_conn_t *c);
 static void corr_pg_told(corr_owner_t *owner);
+static void corr_pg_kept(corr_pg_conn_t *c);
 static void corr_pg_expire(corr_op_t *op);
 static void corr_pg_release(corr_op_t *op);
 static ngx_int_t corr_pg_param(corr_pg_work_t *work, corr_pg_call_t *call,
@@ -126,7 +129,8 @@ corr_pg_destroy(corr_pg_t *pg)
 
     pg->stopping = 1;
 
-    corr_pg_give_up(pg);
+    corr_pg_give_up(pg, CORR_PG_READS);
+    corr_pg_give_up(pg, CORR_PG_WRITES);
 
     for (i = 0; i < pg->conf->connections; i++) {
         if (pg->conns[i].state != CORR_PG_DOWN) {
@@ -292,7 +296,11 @@ corr_pg_is_up(corr_pg_conn_t *c)
     }
 
     pg->host = c->host;
-    pg->failing = 0;
+    pg->failing[CORR_PG_READS] = 0;
+
+    if (first || c->kind == CORR_PG_WRITES) {
+        pg->failing[CORR_PG_WRITES] = 0;
+    }
 
     corr_pg_is_free(pg);
     corr_pg_grow(pg);
@@ -346,8 +354,8 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
     corr_pg_complain(pg, c->host, "lost", text);
 
     if (pg->up == 0 && delay > CORR_RETRY_PATIENCE) {
-        pg->failing = 1;
-        corr_pg_give_up(pg);
+        corr_pg_give_up(pg, CORR_PG_READS);
+        corr_pg_give_up(pg, CORR_PG_WRITES);
         return;
     }
 
@@ -384,9 +392,37 @@ corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text)
     corr_pg_complain(pg, c->host, "cannot connect to", text);
 
     if (pg->up == 0) {
-        pg->failing = 1;
-        corr_pg_give_up(pg);
+        corr_pg_give_up(pg, CORR_PG_READS);
+        corr_pg_give_up(pg, CORR_PG_WRITES);
+
+    } else if (c->kind == CORR_PG_WRITES && !corr_pg_hopes(pg, c)) {
+
+        /* a server that lets in only a few, and reading goes on */
+
+        corr_pg_give_up(pg, CORR_PG_WRITES);
     }
+}
+
+
+/* Another writer is there, or being made. */
+
+static ngx_uint_t
+corr_pg_hopes(corr_pg_t *pg, corr_pg_conn_t *c)
+{
+    ngx_uint_t       i;
+    corr_pg_conn_t  *other;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        other = &pg->conns[i];
+
+        if (other != c && other->kind == CORR_PG_WRITES
+            && other->state != CORR_PG_DOWN)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -491,24 +527,22 @@ corr_pg_complain(corr_pg_t *pg, ngx_uint_t host, const char *what,
 }
 
 
-/* What waits for a connection waits no longer. */
+/* What waits for a connection of that kind waits no longer. */
 
 static void
-corr_pg_give_up(corr_pg_t *pg)
+corr_pg_give_up(corr_pg_t *pg, corr_pg_kind_e kind)
 {
-    ngx_uint_t       i;
     ngx_queue_t     *q;
     corr_pg_work_t  *work;
 
-    for (i = 0; i < CORR_PG_KINDS; i++) {
+    pg->failing[kind] = 1;
 
-        while (!ngx_queue_empty(&pg->queue[i])) {
-            q = ngx_queue_head(&pg->queue[i]);
-            work = ngx_queue_data(q, corr_pg_work_t, queue);
+    while (!ngx_queue_empty(&pg->queue[kind])) {
+        q = ngx_queue_head(&pg->queue[kind]);
+        work = ngx_queue_data(q, corr_pg_work_t, queue);
 
-            corr_pg_wait_over(work);
-            corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
-        }
+        corr_pg_wait_over(work);
+        corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
     }
 }
 
@@ -714,7 +748,7 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
         return;
     }
 
-    if (pg->failing || pg->stopping
+    if (pg->failing[work->kind] || pg->stopping
         || pg->queued[work->kind] >= pg->conf->queue)
     {
         corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
@@ -867,10 +901,19 @@ corr_pg_is_late(corr_pg_conn_t *c)
 }
 
 
+/* Another server knows nothing of it, and may have one of that number. */
+
 static ngx_int_t
 corr_pg_ask(corr_pg_conn_t *c)
 {
-    corr_pg_param_t  pid;
+    corr_pg_conn_t   *reader;
+    corr_pg_param_t   pid;
+
+    reader = corr_pg_choose(c->pg, CORR_PG_READS);
+
+    if (reader != NULL && reader->host != c->host) {
+        return NGX_ERROR;
+    }
 
     pid = corr_pg_int(corr_pg_conn_pid(c));
 
@@ -882,9 +925,11 @@ corr_pg_ask(corr_pg_conn_t *c)
         return NGX_ERROR;
     }
 
-    ngx_add_timer(&c->stall, 2 * CORR_PG_GRACE);
+    /* it stands behind what readers are at */
 
-    corr_pg_send(c->question, CORR_PG_GRACE);
+    ngx_add_timer(&c->stall, c->pg->conf->timeout + CORR_PG_GRACE);
+
+    corr_pg_send(c->question, 0);
 
     return NGX_OK;
 }
@@ -893,22 +938,30 @@ corr_pg_ask(corr_pg_conn_t *c)
 static void
 corr_pg_told(corr_owner_t *owner)
 {
-    ngx_uint_t       waits;
-    corr_rows_t     *rows;
-    corr_pg_conn_t  *c;
+    ngx_uint_t         waits;
+    corr_rows_t       *rows;
+    corr_pg_conn_t    *c;
+    corr_op_status_e   status;
 
     c = ngx_queue_data(owner, corr_pg_conn_t, owner);
 
+    status = c->question->op.status;
     rows = corr_pg_rows(c->question, 0);
     waits = (rows != NULL && rows->nrows == 1);
 
     corr_op_free(&c->question->op);
     c->question = NULL;
 
-    /* not late any more? */
+    /* nobody was asked, or died over it: that says nothing of the writer */
 
-    if (!c->stall.timer_set) {
-        return;
+    if ((status == CORR_OP_UNAVAILABLE || status == CORR_OP_LOST)
+        && c->asked < CORR_PG_QUESTIONS)
+    {
+        c->asked++;
+        waits = 1;
+
+    } else if (waits) {
+        corr_pg_kept(c);
     }
 
     if (!waits) {
@@ -917,6 +970,25 @@ corr_pg_told(corr_owner_t *owner)
     }
 
     ngx_add_timer(&c->stall, CORR_PG_GRACE);
+}
+
+
+/* Once for each that is late: a standby that is away is somebody's to mend. */
+
+static void
+corr_pg_kept(corr_pg_conn_t *c)
+{
+    if (c->kept) {
+        return;
+    }
+
+    c->kept = 1;
+    c->asked = 0;
+
+    ngx_log_error(NGX_LOG_WARN, c->pg->log, 0,
+                  "postgres: a commit waits since %M ms, for a standby or "
+                  "the disk; its connection is kept",
+                  c->pg->conf->timeout + CORR_PG_GRACE);
 }
 
 

@@ -22,6 +22,9 @@ struct pg_result;                      /* PGresult */
 /* An oldest operation this late behind its deadline: the peer is dead. */
 #define CORR_PG_GRACE        2000
 
+/* How often nobody may be there to say whether a late write is still on. */
+#define CORR_PG_QUESTIONS    3
+
 /* How long a host that gave no answer at all is passed over. */
 #define CORR_PG_SILENCE      15000
 
@@ -66,6 +69,7 @@ typedef struct {
 
     corr_owner_t             owner;      /* of the question why */
     corr_pg_op_t            *question;
+    ngx_uint_t               asked;      /* since it was late, how often */
 
     ngx_queue_t              fifo;       /* corr_pg_work_t, as sent */
     ngx_uint_t               in_flight;
@@ -77,6 +81,7 @@ typedef struct {
     unsigned                 seen:1;     /* a result of that statement */
     unsigned                 known:1;    /* its history is not an old one */
 
+    unsigned                 kept:1;     /* late, and said so */
     unsigned                 retire:1;   /* takes nothing new */
     unsigned                 silent:1;   /* its host gave no sign of life */
 } corr_pg_conn_t;
@@ -115,7 +120,9 @@ struct corr_pg_s {
     uint64_t                 failures;
     uint64_t                 timeouts;
 
-    unsigned                 failing:1;  /* none up, all hosts tried */
+    /* all hosts tried, and none is up that would take such a one */
+    ngx_uint_t               failing[CORR_PG_KINDS];
+
     unsigned                 stopping:1;
 };
 

@@ -842,11 +842,17 @@ corr_pg_answered(corr_pg_conn_t *c, corr_pg_work_t *work)
                                ? CORR_OP_OK : CORR_OP_LOST);
     }
 
-    /* the next one has its own grace */
+    /* the next one has its own grace, and its own question */
 
     if (c->stall.timer_set) {
         ngx_del_timer(&c->stall);
     }
+
+    corr_owner_detach(&c->owner);
+
+    c->question = NULL;
+    c->asked = 0;
+    c->kept = 0;
 
     corr_pg_conn_late(c);
 }

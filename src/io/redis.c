@@ -1252,8 +1252,8 @@ corr_redis_dispatch(corr_redis_t *redis)
     ngx_queue_t        *q;
     corr_redis_work_t  *work;
 
-    while (redis->state == CORR_REDIS_UP && !redis->stall.timer_set
-           && !ngx_queue_empty(&redis->queue))
+    while (redis->state == CORR_REDIS_UP && !redis->data.broken.posted
+           && !redis->stall.timer_set && !ngx_queue_empty(&redis->queue))
     {
         q = ngx_queue_head(&redis->queue);
         work = ngx_queue_data(q, corr_redis_work_t, queue);

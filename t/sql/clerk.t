@@ -215,6 +215,8 @@ for my $sees (['clerk_letter_show', $e2->{id}, $t],
 {
     is @{$pg->call($db, @$sees)}, 0, "returned: no more for $sees->[0]";
 }
+is @{$pg->staff($db, $e2, 'clerk_file_read', $e2->{id}, $file)}, 0,
+   'returned: nor its file read';
 is $pg->refused($db, sub { $pg->staff($db, $e2, 'clerk_letter_open', $t) }),
    'CR404 not_found', 'returned: nor opened';
 is $pg->refused($db, sub {

@@ -105,7 +105,7 @@ is $rc, 0, 'the owner may run it too';
 
 # Referrals that were there before they knew their letters' times.
 my $old = Cluster->new(bare => 1);
-system("mv $copy/sql/migrations/008_* $copy/") == 0 or die;
+system("mv $copy/sql/migrations/00[89]_* $copy/") == 0 or die;
 $old->migrate("$copy/sql");
 $old->owner->do(q{
     INSERT INTO persons (national_code, mobile, birth_date)
@@ -122,12 +122,22 @@ $old->owner->do(q{
     SELECT l.id, 1, s.id, CASE tracking_code WHEN '3' THEN 'answered' END,
            CASE tracking_code WHEN '3' THEN now() END
       FROM letters AS l, staff AS s});
-system("mv $copy/008_* $copy/sql/migrations/") == 0 or die;
+system("mv $copy/00[89]_* $copy/sql/migrations/") == 0 or die;
 $old->migrate("$copy/sql");
 is_deeply $old->owner->selectall_arrayref(q{
     SELECT letter_at = '2026-01-01', late_on FROM referrals ORDER BY id}),
     [ [ 1, '2026-01-15' ], [ 1, undef ], [ 1, undef ] ],
     'an upgrade: referrals know when their letters came, and are late';
+$old->owner->do(q{UPDATE letters SET answered_at = now()});
+is $old->owner->selectrow_array('SELECT count(late_on) FROM referrals'), 0,
+   'and learn it when a letter is answered';
+$old->owner->do(q{
+    INSERT INTO referrals (letter_id, unit_id, created_by)
+    SELECT l.id, 1, s.id FROM letters AS l, staff AS s
+     WHERE l.tracking_code = '3'});
+is $old->owner->selectrow_array(q{
+    SELECT letter_at = '2026-01-01' FROM referrals ORDER BY id DESC LIMIT 1}),
+   1, 'as new ones do';
 
 # create-admin.
 my $admin = sub {
