@@ -203,11 +203,11 @@ BEGIN
                 LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        SELECT 3, 'unit', (SELECT count(*) FROM (
-               SELECT DISTINCT r.letter_at, r.letter_id
-                 FROM correspondence.referrals AS r
+        -- A unit has a letter once: so many have as many letters at least.
+        SELECT 3, 'unit', (SELECT count(DISTINCT b.letter_id) FROM (
+               SELECT r.letter_id FROM correspondence.referrals AS r
                 WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
-                LIMIT v_some) AS b)
+                LIMIT v_some * cardinality(v_units)) AS b)
         UNION ALL
         SELECT 4, 'referred', (SELECT count(*) FROM (
                SELECT FROM correspondence.inbox_referred LIMIT v_some) AS b)
@@ -219,12 +219,11 @@ BEGIN
                 ORDER BY l.created_at, l.id LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        SELECT 5, 'late', (SELECT count(*) FROM (
-               SELECT DISTINCT r.letter_at, r.letter_id
-                 FROM correspondence.referrals AS r
+        SELECT 5, 'late', (SELECT count(DISTINCT b.letter_id) FROM (
+               SELECT r.letter_id FROM correspondence.referrals AS r
                 WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
                   AND r.late_on < correspondence.today()
-                LIMIT v_some) AS b)
+                LIMIT v_some * cardinality(v_units)) AS b)
          WHERE v_expert
         UNION ALL
         SELECT 6, 'undelivered', (SELECT count(*) FROM (
