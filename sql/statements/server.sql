@@ -14,5 +14,6 @@ SELECT system_identifier AS system,
 -- name: server_at_it
 SELECT pid
   FROM pg_stat_activity
- WHERE pid = $1::integer AND pid <> pg_backend_pid() AND usename = current_user AND state = 'active'
+ WHERE pid = $1::integer AND pid <> pg_backend_pid()
+   AND usename = current_user AND state = 'active'
    AND wait_event_type IS DISTINCT FROM 'Client';

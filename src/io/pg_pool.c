@@ -20,6 +20,7 @@
 
 static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
 static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
+static void corr_pg_conns(corr_pg_t *pg);
 static void corr_pg_retry(ngx_event_t *ev);
 static void corr_pg_grow(corr_pg_t *pg);
 static ngx_uint_t corr_pg_wanted(corr_pg_t *pg, corr_pg_conn_t *c);
@@ -34,6 +35,7 @@ static void corr_pg_complain(corr_pg_t *pg, ngx_uint_t host,
     const char *what, const char *text);
 static ngx_uint_t corr_pg_hopes(corr_pg_t *pg, corr_pg_conn_t *c);
 static void corr_pg_give_up(corr_pg_t *pg, corr_pg_kind_e kind);
+static void corr_pg_fail(corr_pg_t *pg);
 static void corr_pg_wait(corr_pg_work_t *work, ngx_uint_t first);
 static void corr_pg_wait_over(corr_pg_work_t *work);
 static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind);
@@ -101,15 +103,7 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
         }
     }
 
-    for (i = 0; i < conf->connections; i++) {
-        corr_pg_conn_init(&pg->conns[i], pg);
-
-        corr_owner_init(&pg->conns[i].owner, corr_pg_told, pg->log);
-
-        pg->conns[i].kind = (i > 0 && i <= conf->writers) ? CORR_PG_WRITES
-                                                          : CORR_PG_READS;
-    }
-
+    corr_pg_conns(pg);
     corr_pg_grow(pg);
 
     return pg;
@@ -122,6 +116,24 @@ failed:
 }
 
 
+static void
+corr_pg_conns(corr_pg_t *pg)
+{
+    ngx_uint_t       i;
+    corr_pg_conn_t  *c;
+
+    for (i = 0; i < pg->conf->connections; i++) {
+        c = &pg->conns[i];
+
+        corr_pg_conn_init(c, pg);
+        corr_owner_init(&c->owner, corr_pg_told, pg->log);
+
+        c->kind = (i > 0 && i <= pg->conf->writers) ? CORR_PG_WRITES
+                                                    : CORR_PG_READS;
+    }
+}
+
+
 void
 corr_pg_destroy(corr_pg_t *pg)
 {
@@ -129,8 +141,7 @@ corr_pg_destroy(corr_pg_t *pg)
 
     pg->stopping = 1;
 
-    corr_pg_give_up(pg, CORR_PG_READS);
-    corr_pg_give_up(pg, CORR_PG_WRITES);
+    corr_pg_fail(pg);
 
     for (i = 0; i < pg->conf->connections; i++) {
         if (pg->conns[i].state != CORR_PG_DOWN) {
@@ -354,8 +365,7 @@ corr_pg_is_down(corr_pg_conn_t *c, corr_pg_state_e was, const char *text)
     corr_pg_complain(pg, c->host, "lost", text);
 
     if (pg->up == 0 && delay > CORR_RETRY_PATIENCE) {
-        corr_pg_give_up(pg, CORR_PG_READS);
-        corr_pg_give_up(pg, CORR_PG_WRITES);
+        corr_pg_fail(pg);
         return;
     }
 
@@ -392,8 +402,7 @@ corr_pg_attempt_failed(corr_pg_conn_t *c, const char *text)
     corr_pg_complain(pg, c->host, "cannot connect to", text);
 
     if (pg->up == 0) {
-        corr_pg_give_up(pg, CORR_PG_READS);
-        corr_pg_give_up(pg, CORR_PG_WRITES);
+        corr_pg_fail(pg);
 
     } else if (c->kind == CORR_PG_WRITES && !corr_pg_hopes(pg, c)) {
 
@@ -544,6 +553,14 @@ corr_pg_give_up(corr_pg_t *pg, corr_pg_kind_e kind)
         corr_pg_wait_over(work);
         corr_pg_work_end(work, CORR_OP_UNAVAILABLE);
     }
+}
+
+
+static void
+corr_pg_fail(corr_pg_t *pg)
+{
+    corr_pg_give_up(pg, CORR_PG_READS);
+    corr_pg_give_up(pg, CORR_PG_WRITES);
 }
 
 
