@@ -596,7 +596,7 @@ corr_form_key(corr_page_t *p)
 
     /* hex: no character that the pages use as a separator */
 
-    corr_secrets_random(random, sizeof(random));
+    corr_secrets_draw(&p->worker->drawn, random, sizeof(random));
     corr_secrets_hex(random, sizeof(random), key);
     corr_form_key_mark(p, key, key + CORR_KEY_RANDOM);
 

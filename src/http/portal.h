@@ -188,8 +188,9 @@ struct corr_page_s {
     corr_view_t             *checked;     /* fields after checking */
     ngx_array_t              uploads;     /* corr_upload_t */
 
-    corr_str_t               browser;     /* hash that binds codes and
-                                             forms to this browser; hex */
+    corr_str_t               browser;     /* the token it has in a cookie, or
+                                             gets with this answer */
+    u_char                   browser_hash[2 * CORR_SECRETS_MAC];
     corr_str_t               csrf;        /* the token this page expects;
                                              forms show it masked */
     corr_session_t           session;

@@ -624,7 +624,7 @@ corr_reply_reference(corr_page_t *p)
     ngx_uint_t   i;
 
     if (p->reference[0] == '\0') {
-        corr_secrets_random(random, sizeof(random));
+        corr_secrets_draw(&p->worker->drawn, random, sizeof(random));
 
         for (i = 0; i < sizeof(random); i++) {
             p->reference[i] = letters[random[i] & 31];

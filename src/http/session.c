@@ -271,7 +271,7 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
 
     kind = (who == CORR_A_PERSON) ? "c" : (who == CORR_A_STAFF) ? "k" : "h";
 
-    corr_secrets_token(token);
+    corr_secrets_token(NULL, token);
     hash = corr_session_hash(p, CORR_KEY_SESSION,
                              corr_make_str(token, CORR_SECRETS_TOKEN));
 
@@ -816,6 +816,28 @@ corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
 }
 
 
+/* Few pages ask for it: it is made for those. */
+
+corr_str_t
+corr_session_browser(corr_page_t *p)
+{
+    u_char      mac[CORR_SECRETS_MAC];
+    corr_str_t  none = corr_null_str;
+
+    if (p->browser.len == 0) {
+        return none;
+    }
+
+    if (p->browser_hash[0] == '\0') {
+        corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, &p->browser, 1,
+                         mac);
+        corr_secrets_hex(mac, sizeof(mac), p->browser_hash);
+    }
+
+    return corr_make_str(p->browser_hash, sizeof(p->browser_hash));
+}
+
+
 /*
  * The token of forms follows from a cookie: the session's for who has one,
  * the browser's for everybody else.  It is bound to it and to the key file,
@@ -837,7 +859,7 @@ corr_csrf_prepare(corr_page_t *p)
             return NGX_ERROR;
         }
 
-        corr_secrets_token(fresh);
+        corr_secrets_token(&p->worker->drawn, fresh);
         token = corr_make_str(fresh, CORR_SECRETS_TOKEN);
 
         /* it outlives the browser's window: who comes back is known */
@@ -850,7 +872,7 @@ corr_csrf_prepare(corr_page_t *p)
         }
     }
 
-    p->browser = corr_session_hash(p, CORR_KEY_FLOW, token);
+    p->browser = token;
 
     session = corr_session_token(p, corr_session_cookie(p));
 
@@ -858,7 +880,7 @@ corr_csrf_prepare(corr_page_t *p)
 
     mac = ngx_pnalloc(p->pool, CORR_SECRETS_MAC);
 
-    if (mac == NULL || p->browser.data == NULL) {
+    if (mac == NULL) {
         return NGX_ERROR;
     }
 
@@ -952,7 +974,7 @@ corr_csrf_masked(corr_page_t *p, corr_str_t token)
         return none;
     }
 
-    corr_secrets_random(mask, sizeof(mask));
+    corr_secrets_draw(&p->worker->drawn, mask, sizeof(mask));
     corr_secrets_hex(mask, sizeof(mask), hex);
 
     for (i = 0; i < sizeof(mask); i++) {

@@ -66,6 +66,12 @@ ngx_int_t corr_session_end_other(corr_page_t *p,
 /* The value of a cookie of ours by its bare name; empty when not there. */
 corr_str_t corr_session_cookie_value(corr_page_t *p, const char *cookie);
 
+/*
+ * What binds codes and forms to this browser: a hash of the token in its
+ * cookie, in hex.  Empty where no token was prepared.
+ */
+corr_str_t corr_session_browser(corr_page_t *p);
+
 /* The token of the forms of this page, and its check (constant time). */
 ngx_int_t corr_csrf_prepare(corr_page_t *p);
 ngx_int_t corr_csrf_check(corr_page_t *p);

@@ -348,7 +348,7 @@ corr_inbox_search_guarded(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    corr_secrets_token(id);
+    corr_secrets_token(NULL, id);
     ctx->search = corr_make_str(id, 22);
 
     argv[0] = CORR_STR("SET");

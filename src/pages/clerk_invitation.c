@@ -408,7 +408,7 @@ corr_enrol_tried(corr_page_t *p)
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_INVITATION_DONE, corr_pg_bytes(ctx->token),
-                corr_pg_int(step), corr_pg_text(p->browser),
+                corr_pg_int(step), corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_page_address(p)));
 
     return corr_db_send(p, corr_enrol_done);

@@ -122,7 +122,7 @@ corr_clerk_totp_tried(corr_page_t *p)
     corr_db_add(p, CORR_SQL_STAFF_TOTP_DONE, corr_pg_int(p->session.id),
                 corr_pg_int(p->session.epoch),
                 right ? corr_pg_int(step) : corr_pg_null(),
-                corr_pg_text(p->browser),
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_page_address(p)));
 
     return corr_db_send(p, corr_clerk_totp_done);

@@ -380,7 +380,7 @@ corr_staff_token(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    corr_secrets_token(token);
+    corr_secrets_token(NULL, token);
     ctx->token = corr_make_str(token, CORR_SECRETS_TOKEN);
 
     return NGX_OK;

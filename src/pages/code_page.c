@@ -134,7 +134,7 @@ corr_code_state(corr_page_t *p)
 {
     corr_db_add(p, CORR_SQL_CODE_STATE,
                 corr_pg_text(corr_cstr(corr_code_page(p)->purpose)),
-                corr_pg_text(p->browser),
+                corr_pg_text(corr_session_browser(p)),
                 corr_page_limits(p));
 }
 
@@ -223,7 +223,7 @@ corr_code_send(corr_page_t *p, ngx_uint_t statement, ngx_uint_t nparams,
 
     if (nparams + 5 > CORR_CODE_PARAMS_MAX
         || corr_code_make(&p->alloc, p->settings->secrets, page->purpose,
-                          p->browser, &code)
+                          corr_session_browser(p), &code)
            != CORR_OK)
     {
         return NGX_ERROR;
@@ -233,7 +233,7 @@ corr_code_send(corr_page_t *p, ngx_uint_t statement, ngx_uint_t nparams,
         all[n] = params[n];
     }
 
-    all[n++] = corr_pg_text(p->browser);
+    all[n++] = corr_pg_text(corr_session_browser(p));
     all[n++] = corr_pg_text(corr_page_address(p));
     all[n++] = corr_pg_bytes(code.hash);
     all[n++] = corr_pg_bytes(code.secret);
@@ -305,13 +305,14 @@ corr_code_verify(corr_page_t *p)
     }
 
     if (corr_code_hash(&p->alloc, p->settings->secrets, page->purpose,
-                       p->browser, corr_form_value(p, "code"), &hash)
+                       corr_session_browser(p),
+                       corr_form_value(p, "code"), &hash)
         != CORR_OK)
     {
         return NGX_ERROR;
     }
 
-    params[0] = corr_pg_text(p->browser);
+    params[0] = corr_pg_text(corr_session_browser(p));
     params[1] = corr_pg_bytes(hash);
     params[2] = corr_page_limits(p);
     params[3] = corr_pg_text(corr_page_address(p));

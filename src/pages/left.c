@@ -68,7 +68,7 @@ corr_left_seal(corr_page_t *p, const corr_str_t parts[CORR_LEFT_PARTS])
     }
 
     len = corr_secrets_encrypt(p->settings->secrets, CORR_KEY_FLOW,
-                               p->browser,
+                               corr_session_browser(p),
                                corr_make_str(plain, last - plain), sealed);
 
     return corr_make_str(sealed, len);
@@ -112,7 +112,7 @@ corr_left_open(corr_page_t *p, corr_redis_op_t *found,
 
     if (plain == NULL
         || corr_secrets_decrypt(p->settings->secrets, CORR_KEY_FLOW,
-                                p->browser, sealed, plain, &len)
+                                corr_session_browser(p), sealed, plain, &len)
            != CORR_OK)
     {
         return CORR_INVALID;
@@ -155,16 +155,17 @@ static corr_str_t
 corr_left_name(corr_page_t *p, const char *what)
 {
     u_char      *name, *last;
-    corr_str_t   none = corr_null_str;
+    corr_str_t   browser, none = corr_null_str;
+
+    browser = corr_session_browser(p);
 
     name = ngx_pnalloc(p->pool, sizeof("left::") + ngx_strlen(what)
-                                + p->browser.len);
+                                + browser.len);
     if (name == NULL) {
         return none;
     }
 
-    last = ngx_sprintf(name, "left:%s:%*s", what, p->browser.len,
-                       p->browser.data);
+    last = ngx_sprintf(name, "left:%s:%*s", what, browser.len, browser.data);
 
     return corr_make_str(name, last - name);
 }

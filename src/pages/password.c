@@ -82,7 +82,8 @@ corr_password_change(corr_page_t *p)
 {
     corr_db_begin(p, CORR_WRITE_ONCE);
 
-    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT, corr_pg_text(p->browser));
+    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
+                corr_pg_text(corr_session_browser(p)));
     corr_db_add(p, CORR_SQL_PERSON_SHOW, corr_pg_int(p->session.id));
 
     return corr_db_send(p, corr_password_found);

@@ -99,7 +99,8 @@ static ngx_int_t
 corr_recover_password_find(corr_page_t *p)
 {
     corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
-    corr_db_add(p, CORR_SQL_RECOVER_GRANTED, corr_pg_text(p->browser));
+    corr_db_add(p, CORR_SQL_RECOVER_GRANTED,
+                corr_pg_text(corr_session_browser(p)));
 
     return corr_db_send(p, NULL);
 }
@@ -127,7 +128,8 @@ static ngx_int_t
 corr_recover_password_check(corr_page_t *p)
 {
     corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
-    corr_db_add(p, CORR_SQL_RECOVER_GRANTED, corr_pg_text(p->browser));
+    corr_db_add(p, CORR_SQL_RECOVER_GRANTED,
+                corr_pg_text(corr_session_browser(p)));
 
     return corr_db_send(p, corr_recover_password_granted);
 }
@@ -181,7 +183,8 @@ corr_recover_password_hashed(corr_page_t *p)
 
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
-    corr_db_add(p, CORR_SQL_RECOVER_PASSWORD, corr_pg_text(p->browser),
+    corr_db_add(p, CORR_SQL_RECOVER_PASSWORD,
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_password_result(ctx->hash)->hash),
                 corr_pg_text(corr_page_address(p)));
 

@@ -326,7 +326,7 @@ corr_carry_set(corr_page_t *p, corr_str_t text)
     last = ngx_sprintf(plain, "%T %*s", ngx_time(), text.len, text.data);
 
     len = corr_secrets_encrypt(p->settings->secrets, CORR_KEY_FLOW,
-                               p->browser,
+                               corr_session_browser(p),
                                corr_make_str(plain, last - plain), sealed);
 
     value = ngx_pnalloc(p->pool, corr_base64url_len(len));
@@ -363,8 +363,8 @@ corr_carry_get(corr_page_t *p)
         || corr_base64url_decode(value, sealed, sizeof(sealed), &len)
            != CORR_OK
         || corr_secrets_decrypt(p->settings->secrets, CORR_KEY_FLOW,
-                                p->browser, corr_make_str(sealed, len),
-                                plain, &len)
+                                corr_session_browser(p),
+                                corr_make_str(sealed, len), plain, &len)
            != CORR_OK)
     {
         return none;

@@ -99,7 +99,7 @@ corr_signin_try(corr_page_t *p)
 
     corr_db_add(p, door->try,
                 corr_pg_text(corr_form_value(p, door->name)),
-                corr_pg_text(p->browser),
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_page_address(p)));
 
     return corr_db_send(p, corr_signin_tried);
@@ -186,7 +186,7 @@ corr_signin_verified(corr_page_t *p)
                 corr_pg_text(corr_form_value(p, door->name)),
                 ctx->id ? corr_pg_int(ctx->id) : corr_pg_null(),
                 result->right ? corr_pg_text(ctx->hash) : corr_pg_null(),
-                corr_pg_text(p->browser),
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_page_address(p)));
 
     /* made when settings were others: only now the password is at hand */

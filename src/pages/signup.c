@@ -161,7 +161,7 @@ corr_signup_answered(corr_page_t *p)
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_SIGNUP_CLAIM, corr_pg_text(ctx->claim),
-                corr_pg_text(p->browser),
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_verdict_name(ctx->call->verdict)),
                 corr_pg_text(ctx->call->provider),
                 corr_pg_text(ctx->call->reference),

@@ -395,12 +395,47 @@ corr_secrets_random(unsigned char *out, size_t len)
 
 
 void
-corr_secrets_token(unsigned char out[CORR_SECRETS_TOKEN])
+corr_secrets_draw(corr_drawn_t *drawn, unsigned char *out, size_t len)
+{
+    size_t          n;
+    unsigned char  *from, seed[randombytes_SEEDBYTES];
+
+    while (len) {
+
+        if (drawn->left == 0) {
+            randombytes_buf(seed, sizeof(seed));
+            randombytes_buf_deterministic(drawn->bytes, sizeof(drawn->bytes),
+                                          seed);
+            sodium_memzero(seed, sizeof(seed));
+
+            drawn->left = sizeof(drawn->bytes);
+        }
+
+        n = (len < drawn->left) ? len : drawn->left;
+        from = drawn->bytes + sizeof(drawn->bytes) - drawn->left;
+
+        memcpy(out, from, n);
+        sodium_memzero(from, n);
+
+        drawn->left -= n;
+        out += n;
+        len -= n;
+    }
+}
+
+
+void
+corr_secrets_token(corr_drawn_t *drawn, unsigned char out[CORR_SECRETS_TOKEN])
 {
     char           text[CORR_SECRETS_TOKEN + 1];
     unsigned char  raw[32];
 
-    randombytes_buf(raw, sizeof(raw));
+    if (drawn != NULL) {
+        corr_secrets_draw(drawn, raw, sizeof(raw));
+
+    } else {
+        randombytes_buf(raw, sizeof(raw));
+    }
 
     sodium_bin2base64(text, sizeof(text), raw, sizeof(raw),
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);

@@ -30,6 +30,7 @@
 #define CORR_SECRETS_TOKEN      43      /* characters: 256 bits, base64url */
 #define CORR_SECRETS_SEAL       12      /* characters: 60 bits */
 #define CORR_SECRETS_OVERHEAD   45      /* bytes that encryption adds */
+#define CORR_SECRETS_DRAWN      1024    /* random bytes made at once */
 
 
 /*
@@ -52,6 +53,14 @@ typedef enum {
 
 
 typedef struct corr_secrets_s  corr_secrets_t;
+
+
+/* Random bytes that nobody has had; corr_secrets_draw(). */
+
+typedef struct {
+    size_t                   left;       /* at the end */
+    unsigned char            bytes[CORR_SECRETS_DRAWN];
+} corr_drawn_t;
 
 
 /*
@@ -109,8 +118,20 @@ int corr_secrets_decrypt(const corr_secrets_t *secrets, corr_key_e key,
 /* Random, from the kernel. */
 void corr_secrets_random(unsigned char *out, size_t len);
 
-/* 256 random bits as 43 characters of base64url; not NUL-terminated. */
-void corr_secrets_token(unsigned char out[CORR_SECRETS_TOKEN]);
+/*
+ * The same for what every page draws: a stream (ChaCha20) whose seed the
+ * kernel gives, a new one for each buffer.  One for a process, which has
+ * never forked with it: two would draw the same.  Of one thread.  All zero
+ * at first; what was drawn is wiped.
+ */
+void corr_secrets_draw(corr_drawn_t *drawn, unsigned char *out, size_t len);
+
+/*
+ * 256 random bits as 43 characters of base64url; not NUL-terminated.  From
+ * drawn, or from the kernel if that is NULL.
+ */
+void corr_secrets_token(corr_drawn_t *drawn,
+    unsigned char out[CORR_SECRETS_TOKEN]);
 
 /* n random decimal digits in ASCII, each equally likely. */
 void corr_secrets_digits(unsigned char *out, size_t n);

@@ -5,6 +5,7 @@
 #ifndef CORR_WORKER_H
 #define CORR_WORKER_H
 
+#include "secrets.h"
 #include "settings.h"
 
 #include "../io/threads.h"
@@ -28,6 +29,7 @@ typedef struct {
     struct corr_collector_s *collector;  /* removes orphan files */
     struct corr_gateways_s  *gateways;
     struct corr_budget_s    *budget;     /* of gateways, with other nodes */
+    corr_drawn_t             drawn;      /* random bytes for its pages */
 } corr_worker_t;
 
 

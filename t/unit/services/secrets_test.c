@@ -225,7 +225,7 @@ randomness(void)
     same = 0;
 
     for (i = 0; i < 1000; i++) {
-        corr_secrets_token(t[i & 1]);
+        corr_secrets_token(NULL, t[i & 1]);
         same += i && memcmp(t[0], t[1], CORR_SECRETS_TOKEN) == 0;
 
         for (j = 0; j < CORR_SECRETS_TOKEN; j++) {
@@ -234,6 +234,43 @@ randomness(void)
     }
 
     ok(bad == 0 && same == 0, "tokens are base64url, none twice in a row");
+}
+
+
+/* 48 bytes at a time, so that some are of two buffers. */
+
+static void
+drawn(void)
+{
+    int                  i, j, same, stays;
+    static corr_drawn_t  pool;
+    unsigned char        t[100][48], token[2][CORR_SECRETS_TOKEN];
+
+    same = 0;
+    stays = 0;
+
+    for (i = 0; i < 100; i++) {
+        corr_secrets_draw(&pool, t[i], sizeof(t[i]));
+
+        for (j = 0; j < (int) (sizeof(pool.bytes) - pool.left); j++) {
+            stays += pool.bytes[j] != 0;
+        }
+
+        for (j = 0; j < i; j++) {
+            same += memcmp(t[i], t[j], 8) == 0
+                    || memcmp(t[i] + 40, t[j] + 40, 8) == 0;
+        }
+    }
+
+    ok(same == 0, "nothing is drawn twice");
+    ok(stays == 0, "nothing that was drawn stays");
+    ok(pool.left == (5 * sizeof(pool.bytes) - sizeof(t)) % sizeof(pool.bytes),
+       "nothing is thrown away");
+
+    corr_secrets_token(&pool, token[0]);
+    corr_secrets_token(&pool, token[1]);
+    ok(memcmp(token[0], token[1], CORR_SECRETS_TOKEN) != 0,
+       "a token may be drawn");
 }
 
 
@@ -354,6 +391,7 @@ main(void)
     macs(s, fresh, rotated);
     encryption(s, fresh, rotated);
     randomness();
+    drawn();
     derived(s, fresh);
     seals(s, fresh, rotated);
 
