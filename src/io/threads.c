@@ -81,6 +81,7 @@ struct corr_threads_s {
 static void corr_task_run(void *data, ngx_log_t *log);
 static void corr_task_nice_run(corr_work_t *work);
 static void corr_task_renice(ngx_int_t nice);
+static void corr_task_place(void);
 static void corr_turn_create(void);
 static void corr_turn_set(long nanoseconds);
 static void corr_turn_yield(int signo);
@@ -281,6 +282,7 @@ corr_task_nice_run(corr_work_t *work)
     if (corr_turn.nice < work->nice) {
         corr_turn.nice = work->nice;
         corr_task_renice(work->nice);
+        corr_task_place();
         corr_turn_create();
     }
 
@@ -318,6 +320,32 @@ corr_task_renice(ngx_int_t nice)
         (void) setpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid),
                            (int) nice);
     }
+}
+
+
+/*
+ * One of the processors that this thread may use, the first, is left to those
+ * who answer: while hashes and pictures keep all others, whoever wakes finds
+ * one that none of them holds.  Of a worker that is bound to a single one
+ * (worker_cpu_affinity) nothing can be left.
+ */
+
+static void
+corr_task_place(void)
+{
+    int        i;
+    cpu_set_t  set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == -1 || CPU_COUNT(&set) < 2)
+    {
+        return;
+    }
+
+    for (i = 0; !CPU_ISSET(i, &set); i++) { /* void */ }
+
+    CPU_CLR(i, &set);
+
+    (void) sched_setaffinity(0, sizeof(set), &set);
 }
 
 
