@@ -187,12 +187,15 @@ $$;
 -- The query for what somebody typed: all words, the last one as a prefix.
 -- NULL when nothing searchable is left.
 CREATE OR REPLACE FUNCTION search_query(p_text text) RETURNS tsquery
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT (string_agg('''' || w || '''', ' & ' ORDER BY n)
-            || ':*')::tsquery
-      FROM unnest(string_to_array(correspondence.fold_text(p_text), ' '))
-           WITH ORDINALITY AS t (w, n)
-     WHERE w <> ''
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN (SELECT (string_agg('''' || w || '''', ' & ' ORDER BY n)
+                    || ':*')::tsquery
+              FROM unnest(string_to_array(correspondence.fold_text(p_text),
+                                          ' '))
+                   WITH ORDINALITY AS t (w, n)
+             WHERE w <> '');
+END
 $$;
 
 -- Audit, timeline, messages ---------------------------------------------------

@@ -22,22 +22,27 @@ SELECT l.id, l.created_at, l.status, l.unit_id FROM letters AS l
  WHERE l.undelivered;
 
 -- Those whose letters are somebody's today, as one array: their own, and of
--- whom they stand in for.
+-- whom they stand in for.  PL/pgSQL keeps its plans; a function in SQL that
+-- reads a table is planned anew by each page.
 CREATE OR REPLACE FUNCTION owners_of(p_staff bigint) RETURNS bigint[]
-LANGUAGE sql STABLE AS $$
-    SELECT p_staff || array(SELECT DISTINCT s.absent_id
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN p_staff || array(SELECT DISTINCT s.absent_id
                               FROM correspondence.substitutes AS s
                              WHERE s.substitute_id = p_staff
                                AND s.ended_at IS NULL
                                AND correspondence.today()
-                                   BETWEEN s.from_on AND s.to_on)
+                                   BETWEEN s.from_on AND s.to_on);
+END
 $$;
 
 -- The units somebody works for today, as one array.
 CREATE OR REPLACE FUNCTION units_of(p_staff bigint) RETURNS bigint[]
-LANGUAGE sql STABLE AS $$
-    SELECT array(SELECT u.unit_id FROM correspondence.staff_units AS u
-                  WHERE u.staff_id = p_staff)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN array(SELECT u.unit_id FROM correspondence.staff_units AS u
+                  WHERE u.staff_id = p_staff);
+END
 $$;
 
 -- Where the next page begins: a row's created_at (microseconds) and id, as
