@@ -66,7 +66,10 @@ function reveal(button) {
 }
 
 
-/* Seconds until another try; not announced each second. */
+/*
+ * Seconds until another try; not announced each second.  What is far away was
+ * told in minutes or hours, and stays so.
+ */
 
 function countdown(line) {
   const left = line.querySelector("[data-left]");
@@ -74,7 +77,7 @@ function countdown(line) {
   const timer = setInterval(() => {
     const seconds = Math.ceil((end - Date.now()) / 1000);
     if (seconds > 0) {
-      left.textContent = fa(seconds);
+      if (seconds <= 120) left.textContent = `${fa(seconds)} ثانیه`;
       return;
     }
     clearInterval(timer);

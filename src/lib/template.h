@@ -13,6 +13,7 @@
  * have is empty (which value a name leads to is not known before).
  *
  *     integer   Persian digits; .ascii  .grouped  .fa (always Persian)
+ *               .span (of seconds: 90 seconds, 15 minutes, 3 hours)
  *     float     the same
  *     text      as it is; .fa (digits shown as Persian)  .ascii (as ASCII)
  *     time      day, month and hour; .seconds (the same with seconds)
@@ -30,7 +31,7 @@
  * month_12 (without them dates are written .short), time_at (between date
  * and clock), ago_now, ago_minutes, ago_hours, ago_days, after_minutes,
  * after_hours, after_days (behind their number; without them, and from 30
- * days on, .ago is .date).
+ * days on, .ago is .date), span_seconds, span_minutes, span_hours.
  */
 
 #ifndef CORR_TEMPLATE_H

@@ -19,6 +19,9 @@
 #define CORR_DAYS         86400
 #define CORR_AGO_DAYS     30            /* from here on the date itself */
 
+#define CORR_SPAN_SECONDS   120                   /* more, in minutes */
+#define CORR_SPAN_MINUTES   (120 * CORR_MINUTE)   /* more, in hours */
+
 
 static const struct {
     const char            *name;
@@ -27,6 +30,7 @@ static const struct {
     { "ascii",    CORR_FORM_ASCII },
     { "fa",       CORR_FORM_FA },
     { "grouped",  CORR_FORM_GROUPED },
+    { "span",     CORR_FORM_SPAN },
     { "label",    CORR_FORM_LABEL },
     { "url",      CORR_FORM_URL },
     { "date",     CORR_FORM_DATE },
@@ -221,6 +225,40 @@ corr_write_number(corr_rendering_t *w, corr_form_e form, corr_str_t field,
     default:
         return CORR_OK;
     }
+}
+
+
+/* How long somebody has to wait: never told shorter than it is. */
+
+static int
+corr_write_span(corr_rendering_t *w, int64_t seconds, int raw)
+{
+    int            rc;
+    uint64_t       n;
+    corr_str_t     unit;
+    corr_piece_t   piece = { .len = 0 };
+
+    n = (seconds < 0) ? 0 : (uint64_t) seconds;
+
+    if (n <= CORR_SPAN_SECONDS) {
+        unit = CORR_STR("seconds");
+
+    } else if (n <= CORR_SPAN_MINUTES) {
+        unit = CORR_STR("minutes");
+        n = (n + CORR_MINUTE - 1) / CORR_MINUTE;
+
+    } else {
+        unit = CORR_STR("hours");
+        n = (n + CORR_HOUR - 1) / CORR_HOUR;
+    }
+
+    corr_piece_number(&piece, n, 1);
+    corr_piece_byte(&piece, ' ');
+
+    rc = corr_write_piece(w, &piece);
+
+    return (rc == CORR_OK) ? corr_write_label(w, CORR_STR("span"), unit, raw)
+                           : rc;
 }
 
 
@@ -556,6 +594,10 @@ corr_form_write(corr_rendering_t *w, const corr_value_t *value,
         return corr_write_string(w, form, field, text, raw);
 
     case CORR_INT:
+        if (form == CORR_FORM_SPAN) {
+            return corr_write_span(w, value->n, raw);
+        }
+
         n = corr_int_text(number, value->n);
         return corr_write_number(w, form, field, number, n, raw);
 

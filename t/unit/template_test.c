@@ -80,7 +80,8 @@ test_label(void *data, corr_str_t name, corr_str_t value, corr_str_t *text)
         { "ago", "now", "اکنون" }, { "ago", "minutes", "دقیقه پیش" },
         { "ago", "hours", "ساعت پیش" }, { "ago", "days", "روز پیش" },
         { "after", "minutes", "دقیقه بعد" }, { "after", "hours", "ساعت بعد" },
-        { "after", "days", "روز دیگر" }
+        { "after", "days", "روز دیگر" }, { "span", "seconds", "ثانیه" },
+        { "span", "minutes", "دقیقه" }, { "span", "hours", "ساعت" }
     };
 
     (void) data;
@@ -584,6 +585,34 @@ test_ago(void)
 
 
 static void
+test_span(void)
+{
+    size_t        i;
+    corr_value_t  value = { .kind = CORR_INT };
+
+    static const struct {
+        int64_t      seconds;
+        const char  *text;
+    } spans[] = {
+        { -5, "۰ ثانیه" }, { 0, "۰ ثانیه" }, { 1, "۱ ثانیه" },
+        { 120, "۱۲۰ ثانیه" }, { 121, "۳ دقیقه" }, { 900, "۱۵ دقیقه" },
+        { 901, "۱۶ دقیقه" }, { 7200, "۱۲۰ دقیقه" }, { 7201, "۳ ساعت" },
+        { 86400, "۲۴ ساعت" },
+        { INT64_MAX, "۲۵۶۲۰۴۷۷۸۸۰۱۵۲۱۶ ساعت" }
+    };
+
+    for (i = 0; i < CORR_COUNT(spans); i++) {
+        value.n = spans[i].seconds;
+        is_text(test_form("{{v.span}}", value), spans[i].text, ".span");
+    }
+
+    value.kind = CORR_TEXT;
+    value.s = CORR_STR("90");
+    is_text(test_form("[{{v.span}}]", value), "[]", "a text has no span");
+}
+
+
+static void
 test_texts(void)
 {
     char          text[700], expected[1400];
@@ -727,6 +756,7 @@ main(void)
     test_numbers();
     test_times();
     test_ago();
+    test_span();
     test_texts();
     test_contexts();
     test_json();
