@@ -59,6 +59,19 @@ my $b = $p->browser(headers => { 'User-Agent' => 'First <b>' });
 my $person = $b->signup;
 my ($code, $mobile) = @$person{qw(national_code mobile)};
 
+# a page that is open to everybody shows whoever is logged in the way back
+
+for my $case ([ $p->browser, '/login', 'a stranger' ],
+              [ $b, '/desk', 'a person' ]) {
+    my ($who, $to, $what) = @$case;
+    my $page = $who->get('/')->dom;
+
+    is($page->at('.actions .btn')->{href}, $to, "$what: the home page");
+    is($page->at('.quick li:last-child a')->{href}, $to, "$what: its header");
+    is(!!$page->at('a[href="/signup"]'), $to eq '/login',
+       "$what: signing up");
+}
+
 # the first password needs no current one
 
 $b->get('/desk/password');

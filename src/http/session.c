@@ -87,7 +87,14 @@ corr_session_find(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    if (token.len == 0 || corr_route_is_open(p->route)) {
+    if (token.len == 0) {
+        return NGX_OK;
+    }
+
+    /* an open page asks nobody, but shows the way to the desk */
+
+    if (corr_route_is_open(p->route)) {
+        corr_view_flag(p->view, "has_session", 1);
         return NGX_OK;
     }
 
