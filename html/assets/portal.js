@@ -387,6 +387,23 @@ function draft(form) {
 }
 
 
+/*
+ * Whoever writes is there: the session does not end under a long text.  Once
+ * a minute is enough, and only while something is typed.
+ */
+
+function stay() {
+  const address = doc.querySelector("[data-stay]")?.dataset.stay;
+  let last = Date.now();
+  if (!address) return;
+  doc.addEventListener("input", () => {
+    if (Date.now() - last < 60000) return;
+    last = Date.now();
+    fetch(address, { method: "HEAD", redirect: "manual" }).catch(() => {});
+  });
+}
+
+
 function start(root) {
   const each = (selector, fn) => root.querySelectorAll(selector).forEach(fn);
   each("form[method=post]", guard);
@@ -402,4 +419,5 @@ function start(root) {
   errors(root);
 }
 
+stay();
 start(doc);

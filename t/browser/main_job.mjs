@@ -106,7 +106,24 @@ async function letter(who, how, subject, legal = false) {
         await page.fill('#position', 'مدیرعامل');
     }
 
+    // who has script and writes for a minute is still there
+
+    if (!legal) {
+        await page.evaluate(() => {
+            const now = Date.now;
+            Date.now = () => now() + 61000;
+        });
+    }
+
+    const stays = legal ? null
+        : page.waitForResponse((r) => r.request().method() === 'HEAD');
+
     await page.fill('#address', 'تهران، خیابان آزادی، کوچهٔ یکم، پلاک ۲۹');
+
+    if (stays) {
+        is((await stays).status(), 200, `${how}: the session goes on`);
+    }
+
     await page.fill('#subject', subject);
     await page.setInputFiles('input[type=file]', photo);
 
