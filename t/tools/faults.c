@@ -304,11 +304,11 @@ faults_io(uint32_t call, int fd, size_t *size)
         return 0;
     }
 
-    errno = (int) faults->error;
-
-    if (errno == EAGAIN || errno == EINTR) {
+    if (faults->error == EAGAIN || faults->error == EINTR) {
         faults_again(fd);
     }
+
+    errno = (int) faults->error;
 
     return 1;
 }
