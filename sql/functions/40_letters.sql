@@ -25,38 +25,6 @@ LANGUAGE sql IMMUTABLE AS $$
         p_letter.first_name, p_letter.last_name, p_letter.company_name))
 $$;
 
--- The company a person writes for, remembered for the next letter.
-CREATE OR REPLACE FUNCTION company_used(p_person bigint, p_national_id text,
-    p_name text, p_registration_number text, p_postal_code text,
-    p_phone text, p_position text, p_checked boolean) RETURNS companies
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
-    INSERT INTO companies AS c (person_id, national_id, name,
-        registration_number, postal_code, phone, position, checked_at,
-        check_state, check_next_at)
-    VALUES (p_person, p_national_id, p_name, p_registration_number,
-            p_postal_code, p_phone, p_position,
-            CASE WHEN p_checked THEN now() END,
-            CASE WHEN p_checked THEN 'yes' WHEN NOT p_checked THEN 'open'
-                 ELSE 'pending' END,
-            CASE WHEN p_checked IS NULL THEN now() + interval '1 minute' END)
-    ON CONFLICT (person_id, national_id) DO UPDATE
-       SET name = EXCLUDED.name,
-           registration_number = EXCLUDED.registration_number,
-           postal_code = EXCLUDED.postal_code, phone = EXCLUDED.phone,
-           checked_at = coalesce(EXCLUDED.checked_at, c.checked_at),
-           check_state = CASE WHEN c.check_state = 'yes' THEN 'yes'
-                              ELSE EXCLUDED.check_state END,
-           check_next_at = CASE WHEN c.check_state <> 'yes'
-                                THEN EXCLUDED.check_next_at END,
-           -- Another position has to be proven anew.
-           position_proven_at = CASE WHEN c.position = EXCLUDED.position
-               THEN c.position_proven_at END,
-           position_proven_by = CASE WHEN c.position = EXCLUDED.position
-               THEN c.position_proven_by END,
-           position = EXCLUDED.position, used_at = now()
-    RETURNING c.*
-$$;
-
 -- Inserts the letter under a free tracking code.
 CREATE OR REPLACE FUNCTION letter_insert(p_letter letters,
     p_shortest integer) RETURNS letters
@@ -186,8 +154,10 @@ BEGIN
         v_letter.company_phone := coalesce(p_company_phone,
             v_draft ->> 'company_phone');
         v_letter.position := coalesce(p_position, v_draft ->> 'position');
-        v_checked := coalesce(p_company_checked,
-                              (v_draft ->> 'company_checked')::boolean);
+        -- The draft's answer holds for the company in it and for no other.
+        v_checked := CASE WHEN p_company_national_id IS NULL
+            THEN coalesce((v_draft ->> 'company_checked')::boolean, false)
+            ELSE p_company_checked END;
         v_letter.company_checked := coalesce(v_checked, false);
 
         v_company := company_used(v_me.id, v_letter.company_national_id,

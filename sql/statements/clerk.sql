@@ -128,6 +128,9 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
        l.address, l.company_name, l.company_national_id,
        l.registration_number, l.company_postal_code, l.company_phone,
        l.position, l.position_proven, l.company_checked,
+       NOT l.company_checked AND EXISTS (
+           SELECT FROM companies AS c
+            WHERE c.id = l.company_id AND c.check_state = 'no') AS company_no,
        btrim(l.first_name || ' ' || l.last_name) AS person_name,
        l.register_number, l.register_year, l.registered_at,
        b.name AS book_name, l.due_on, l.closed_at,

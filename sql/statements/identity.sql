@@ -64,9 +64,10 @@ SELECT company_evidence($1::text, $2::text, $3::text, $4::text) AS ok;
 SELECT company_id, national_id, name, registration_number, tries
   FROM company_claim($1::int, $2::int);
 
---   $1 company_id, $2 national_id as asked, $3 verdict, $4 provider,
---   $5 provider_ref, $6 name or NULL → state yes|no|pending|stale
+--   $1 company_id, $2 national_id, $3 name, $4 registration_number as asked,
+--   $5 verdict, $6 provider, $7 provider_ref, $8 name and
+--   $9 registration_number as told, or NULL → state yes|no|pending|stale
 -- name: company_result
 SELECT state
   FROM company_result($1::bigint, $2::text, $3::text, $4::text, $5::text,
-                      $6::text);
+                      $6::text, $7::text, $8::text, $9::text);

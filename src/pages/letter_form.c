@@ -395,6 +395,7 @@ corr_letter_company(corr_page_t *p)
 
     corr_view_text(values, "company_national_id",
                    corr_form_value(p, "company_national_id"));
+    corr_view_text(values, "company_name", form->company);
     corr_view_text(values, "registration_number",
                    corr_form_value(p, "registration_number"));
 
@@ -573,6 +574,29 @@ corr_letter_draft_save(corr_page_t *p, ngx_uint_t checked)
                 corr_pg_text(corr_uploads_json(p)),
                 form->keep.data ? corr_pg_text(form->keep)
                                 : corr_pg_null());
+    corr_letter_evidence(p);
+}
+
+
+/* Behind the statement whose rows are read. */
+
+void
+corr_letter_evidence(corr_page_t *p)
+{
+    corr_letter_form_t  *form = p->data;
+    corr_gateway_op_t   *call = form->call;
+
+    if (call == NULL) {
+        return;
+    }
+
+    corr_db_add(p, CORR_SQL_COMPANY_EVIDENCE,
+                corr_pg_text(corr_form_value(p, "company_national_id")),
+                corr_pg_text(corr_verdict_name(call->verdict)),
+                call->provider.len ? corr_pg_text(call->provider)
+                                   : corr_pg_null(),
+                call->reference.len ? corr_pg_text(call->reference)
+                                    : corr_pg_null());
 }
 
 

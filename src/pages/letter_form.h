@@ -51,8 +51,11 @@ corr_letter_form_t *corr_letter_form(corr_page_t *p);
  */
 corr_str_t corr_letter_json(corr_page_t *p, ngx_uint_t checked);
 
-/* Adds draft_save of all that to the pipeline. */
+/* Adds draft_save of all that to the pipeline, with the evidence. */
 void corr_letter_draft_save(corr_page_t *p, ngx_uint_t checked);
+
+/* Adds what the company's gateway said, if it was asked. */
+void corr_letter_evidence(corr_page_t *p);
 
 /*
  * Refusals that both ways answer alike: the draft is gone.  For

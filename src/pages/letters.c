@@ -157,6 +157,7 @@ corr_letter_submit(corr_page_t *p)
 
 #undef corr_company
 
+    corr_letter_evidence(p);
     corr_db_on_refusal(p, corr_letter_refused);
 
     return corr_db_send(p, corr_letter_submitted);

@@ -2,6 +2,7 @@
 
 #include "budget_job.h"
 #include "collector.h"
+#include "company_job.h"
 #include "gateway.h"
 #include "identity_job.h"
 #include "relay.h"
@@ -28,9 +29,10 @@ corr_jobs_start(corr_worker_t *w)
 
     w->identity = corr_identity_create(w->cycle, w->settings, w->pg,
                                        w->gateways, w->relay);
+    w->companies = corr_companies_create(w->cycle, w->pg, w->gateways);
     w->sealer = corr_sealer_create(w->cycle, w->settings, w->pg, w->disk);
 
-    if (w->identity == NULL || w->sealer == NULL) {
+    if (w->identity == NULL || w->companies == NULL || w->sealer == NULL) {
         return NGX_ERROR;
     }
 
@@ -53,6 +55,7 @@ corr_jobs_stop(corr_worker_t *w)
 {
     corr_collector_destroy(w->collector);
     corr_sealer_destroy(w->sealer);
+    corr_companies_destroy(w->companies);
     corr_identity_destroy(w->identity);
     corr_relay_destroy(w->relay);
     corr_budget_destroy(w->budget);

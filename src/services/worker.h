@@ -25,6 +25,7 @@ typedef struct {
     ngx_connection_t         tick_data;
     struct corr_relay_s     *relay;      /* sends messages */
     struct corr_identity_s  *identity;   /* asks who somebody is */
+    struct corr_companies_s *companies;  /* asks for companies again */
     struct corr_sealer_s    *sealer;     /* chains audit lines */
     struct corr_collector_s *collector;  /* removes orphan files */
     struct corr_gateways_s  *gateways;

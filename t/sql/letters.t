@@ -317,19 +317,98 @@ is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
 
 # A company whose gateway is silent ---------------------------------------------------
 
-my @legal = Cluster::legal_form();
-@legal[12, 14] = (undef, $more);
-my $firm = $pg->person($db, $ali, 'letter_submit', @legal)->[0]{tracking_code};
+sub legal_letter {
+    my (%as) = @_;
+    my @legal = Cluster::legal_form();
+
+    @legal[6, 7, 8, 12] = ($as{name} // 'شرکت نمونه', $as{id} // '10380284790',
+                           $as{number} // '12345', $as{checked});
+    $legal[1] = $as{draft};
+    $legal[14] = $more;
+    return $pg->person($db, $ali, 'letter_submit', @legal)->[0]{tracking_code};
+}
+
+sub of_letter {
+    my ($column, $code) = @_;
+
+    return $owner->selectrow_array("SELECT $column FROM letters
+        WHERE tracking_code = ?", undef, $code);
+}
+
+sub claimed {
+    $owner->do(q{UPDATE companies SET check_next_at = now()
+                  WHERE check_state = 'pending'});
+    return @{$pg->call($db, 'company_claim', 9, 60)};
+}
+
+sub answered {
+    my ($t, $verdict, @told) = @_;
+
+    return $pg->call($db, 'company_result', $t->{company_id},
+        $t->{national_id}, $t->{name}, $t->{registration_number}, $verdict,
+        'z', 'r', $told[0], $told[1])->[0]{state};
+}
+
+my $firm = legal_letter(name => 'بانک مرکزی');
+my $other = legal_letter(name => 'بانک مرکزی', number => '99999');
+my $again = legal_letter(name => 'بانک مرکزی', number => '0012345');
 is @{$pg->call($db, 'company_claim', 9, 60)}, 0, 'asked again, not at once';
-$owner->do('UPDATE companies SET check_next_at = now()');
-my ($task) = @{$pg->call($db, 'company_claim', 9, 60)};
+my ($task) = claimed();
 is $task->{national_id}, '10380284790', 'but later';
-is $pg->call($db, 'company_result', $task->{company_id}, '10380284790',
-             'unknown', 'z', 'r', undef)->[0]{state}, 'pending', 'still silent';
-is $pg->call($db, 'company_result', $task->{company_id}, '10380284790', 'yes',
-             'z', 'r', 'شرکت نمونه')->[0]{state}, 'yes', 'it answers';
-ok $owner->selectrow_array('SELECT company_checked FROM letters
-       WHERE tracking_code = ?', undef, $firm), 'the letter that went before';
+is answered($task, 'unknown'), 'pending', 'still silent';
+ok !of_letter('company_checked', $firm), 'nothing is proven';
+my $words = of_letter('search', $firm);
+is answered($task, 'yes', 'شرکت نمونه', '12345'), 'yes', 'it answers';
+ok of_letter('company_checked', $firm), 'the letter that went before';
+is of_letter('company_name', $firm), 'شرکت نمونه', 'has the registry’s name';
+is of_letter('version', $firm), 2, 'it has changed';
+isnt of_letter('search', $firm), $words, 'and is found by that name';
+ok of_letter('company_checked', $again), 'zeros in front say nothing';
+ok !of_letter('company_checked', $other), 'another number is not that company’s';
+is of_letter('company_name', $other), 'بانک مرکزی', 'nor its name';
+is $owner->selectrow_array(q{SELECT details ->> 'typed' FROM audit
+       WHERE action = 'company_checked' AND object = 'letter'
+         AND object_id = ?}, undef, $firm), 'بانک مرکزی',
+   'the audit keeps what was typed';
+is claimed(), 0, 'it is asked no more';
+
+my $later = legal_letter(name => 'نام دیگر');
+($task) = claimed();
+ok $task, 'silent again: asked again, though it was a yes once';
+legal_letter(name => 'نام دیگر', checked => 1);
+is answered($task, 'yes'), 'yes', 'a yes for a later letter loses no question';
+ok of_letter('company_checked', $later), 'the name that was asked';
+
+my $first = legal_letter(id => '10101234567', name => 'یکم');
+my $second = legal_letter(id => '10101234567', name => 'دوم');
+($task) = claimed();
+is answered($task, 'yes'), 'yes', 'a gateway that tells no name';
+ok of_letter('company_checked', $second), 'has compared the one it was asked';
+ok !of_letter('company_checked', $first), 'and no other';
+
+legal_letter(id => '10101234568', number => '7');
+($task) = claimed();
+is answered($task, 'yes', 'دیگری', '8'), 'no', 'another number told: a no';
+
+my $moved = legal_letter(id => '10101234569', number => '7');
+($task) = claimed();
+legal_letter(id => '10101234569', number => '8');
+is answered($task, 'yes', 'شرکت', '7'), 'stale', 'asked for another number';
+ok !of_letter('company_checked', $moved), 'proves nothing';
+is claimed(), 1, 'and is asked again';
+
+is $owner->selectrow_array(q{SELECT count(*) FROM identity_evidence
+       WHERE step = 'company' AND company_national_id = '10101234569'
+         AND verdict = 'yes' AND provider = 'z' AND provider_ref = 'r'}), 1,
+   'the evidence is kept';
+
+# a checked draft, sent with another company typed over it
+
+my $drafted = $pg->person($db, $ali, 'draft_save', undef,
+    '{"checked":true,"company_checked":true,"company_national_id":"10380284790"}',
+    Cluster::file_list('d'), undef)->[0]{draft};
+ok !of_letter('company_checked', legal_letter(draft => $drafted,
+       id => '10101234561')), 'a draft’s yes is its own company’s';
 
 # A new mobile -------------------------------------------------------------------------
 
