@@ -102,8 +102,8 @@ subtest 'every kind of figure' => sub {
     ok($m->value('correspondence_sessions_started_total') >= 1, 'sessions');
     ok($m->value('correspondence_database_up'), 'the database');
     ok(defined $m->value("correspondence_$_"), $_)
-        for qw(letters_new letters_late identity_pending audit_unsealed
-               oldest_unsent_seconds);
+        for qw(letters_new letters_late identity_pending companies_pending
+               audit_unsealed oldest_unsent_seconds);
 };
 
 subtest 'requests, by route and status' => sub {

@@ -19,6 +19,9 @@ SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
          LIMIT 10001) AS b) AS letters_undelivered,
        (SELECT count(*) FROM (SELECT FROM identity_tasks LIMIT 10001) AS b)
            AS identity_pending,
+       (SELECT count(*) FROM (SELECT FROM companies
+         WHERE check_state = 'pending' LIMIT 10001) AS b)
+           AS companies_pending,
        (SELECT count(*) FROM (SELECT FROM audit_pending LIMIT 10001) AS b)
            AS audit_unsealed;
 
