@@ -535,6 +535,66 @@ refused($clerk->post("/clerk/tickets/$ticket/messages",
         'an answer to a closed one');
 
 
+# Programs: each text is body, whatever the pages call it.
+
+sub program {
+    my ($b, $path, %field) = @_;
+
+    return $b->post($path, { submission_key => key(), %field });
+}
+
+my $plain = $citizen->send_letter(subject => 'از سوی برنامه');
+my $its = at($plain);
+
+sub body_of {
+    return $p->value(q{SELECT e.body FROM events AS e
+        JOIN letters AS l ON l.id = e.letter_id
+       WHERE l.tracking_code = ? AND e.kind = ? ORDER BY e.id DESC LIMIT 1},
+        $plain, $_[0]);
+}
+
+done(program($clerk, "$its/note", body => 'یادداشت برنامه'), 'noted',
+     'a note');
+is(body_of('note'), 'یادداشت برنامه', 'has its text');
+refused(program($clerk, "$its/note", body => ' '), 422, 'body_required',
+        'an empty one');
+done(program($clerk, "$its/note", body => 'ب', note_body => 'الف'), 'noted',
+     'both names');
+is(body_of('note'), 'الف', 'the page’s own counts');
+
+for my $how (qw(return recall)) {
+    done(program($clerk, "$its/refer", unit => $unit{finance},
+                 instruction => 'نظر'), 'referred', "to $how");
+
+    my $id = $p->value('SELECT max(id) FROM referrals');
+
+    done(program($how eq 'return' ? $expert3 : $clerk,
+                 "/clerk/referrals/$id/$how", body => "علت $how"),
+         $how eq 'return' ? 'referral_returned' : 'referral_recalled', $how);
+    is($p->value('SELECT count(*) FROM events WHERE body = ?', "علت $how"), 1,
+       'with its text');
+}
+
+done(program($clerk, "$its/ask-correction", body => 'صفحهٔ دوم',
+     file_id => $p->value(q{SELECT f.id FROM files AS f
+        JOIN letters AS l ON l.id = f.letter_id
+       WHERE l.tracking_code = ? LIMIT 1}, $plain)), 'correction_asked',
+     'asking for correction');
+is(body_of('correction_asked'), 'صفحهٔ دوم', 'with its text');
+$citizen->get("/desk/letters/$plain");
+$citizen->submit({ file => [[ 'new.png', Portal::Browser::tiny_png('plain'),
+                              'image/png' ]] }, 'form[action$="/corrections"]')
+        ->expect(303, 'corrected');
+refused(program($clerk, "$its/close"), 422, 'close_reason_required',
+        'who was not answered is owed a reason');
+done(program($clerk, "$its/close", body => 'تکراری است'), 'closed', 'closing');
+is(body_of('closed'), 'تکراری است', 'with a reason');
+done(program($clerk, "$its/reopen"), 'reopened', 'opening again');
+done(program($clerk, "$its/reply", body => 'پاسخ', final => 1), 'replied',
+     'a final reply');
+done(program($clerk, "$its/close"), 'closed', 'closing needs no field then');
+
+
 # Fifty at once, over two clerks: each letter is registered once, without a
 # gap.
 
@@ -556,7 +616,8 @@ is(scalar(grep { $_ != 303 && $_ != 409 } @status), 0,
    'each is done, or taken by the other clerk')
     or diag("@status");
 is(join(' ', map { $_->{register_number} } $p->sql(
-       'SELECT register_number FROM letters ORDER BY register_number')),
+       'SELECT register_number FROM letters
+         WHERE register_number IS NOT NULL ORDER BY register_number')),
    join(' ', 1 .. 26), 'numbers 1 to 26 without a gap');
 is($p->value(q{SELECT count(*) FROM messages
                WHERE template = 'letter_registered'}), 26,

@@ -7,6 +7,7 @@
 #define CORR_CLERK_TEXT  1024
 
 
+static void corr_action_body(corr_page_t *p, const corr_rule_t *rules);
 static corr_str_t corr_clerk_cursor(corr_page_t *p, corr_rows_t *rows,
     unsigned row, const char *column);
 
@@ -49,6 +50,8 @@ corr_action_do(corr_page_t *p, const corr_action_t *actions)
         return NGX_HTTP_NOT_FOUND;
     }
 
+    corr_action_body(p, action->rules);
+
     if (corr_uploads_restore(p) != NGX_OK
         || corr_form_check(p, action->rules) != NGX_OK)
     {
@@ -60,6 +63,47 @@ corr_action_do(corr_page_t *p, const corr_action_t *actions)
     }
 
     return action->send(p);
+}
+
+
+/*
+ * The forms of one page tell their texts apart as FORM_body; for programs each
+ * of them is body.
+ */
+
+static void
+corr_action_body(corr_page_t *p, const corr_rule_t *rules)
+{
+    size_t         len;
+    unsigned       i;
+    corr_field_t  *field;
+
+    for ( /* void */ ; rules->name; rules++) {
+
+        len = ngx_strlen(rules->name);
+
+        if (len > sizeof("_body") - 1
+            && ngx_strcmp(rules->name + len - (sizeof("_body") - 1), "_body")
+               == 0
+            && corr_form_raw(p, rules->name).data == NULL)
+        {
+            break;
+        }
+    }
+
+    if (rules->name == NULL) {
+        return;
+    }
+
+    for (i = 0; i < p->fields.nfields; i++) {
+
+        field = &p->fields.field[i];
+
+        if (corr_str_is(field->name, "body")) {
+            field->name = corr_cstr(rules->name);
+            return;
+        }
+    }
 }
 
 

@@ -31,8 +31,9 @@ const corr_action_t *corr_action_find(corr_page_t *p,
     const corr_action_t *actions);
 
 /*
- * A step's work: checks the form, sends what it asks for.  A file that came
- * with a refused form is kept for its next showing.
+ * A step's work: checks the form, sends what it asks for.  A text that the
+ * rules call FORM_body may come as body.  A file that came with a refused form
+ * is kept for its next showing.
  */
 ngx_int_t corr_action_do(corr_page_t *p, const corr_action_t *actions);
 
