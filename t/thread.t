@@ -84,8 +84,11 @@ $b->submit({ file => [ [ 'a.png', 'no picture', 'image/png' ] ] },
            'form[action$="/corrections"]');
 is($b->status, 422, 'with a bad one');
 $b->get($path);
+ok(!$b->dom->at('form[action$="/corrections"] [type="file"][multiple]'),
+   'the field takes one file');
 $b->submit({ file => [ png(4), png(5) ] }, 'form[action$="/corrections"]');
 is($b->status, 422, 'with two');
+is($b->dom->find('[name="kept_file"]')->size, 2, 'which both stay');
 $b->get($path);
 $b->submit({ file => [ png(6) ], file_id => $files[1] },
            'form[action$="/corrections"]');
@@ -130,13 +133,23 @@ clerk('letter_ask_correction(?, ?, ?, ?)', key(), $code, 'یکی تار است',
 $b->get($path);
 is($b->dom->find('input[name="file_id"][type="radio"]')->size, 2,
    'which of the two');
-$b->submit({ file => [ png(8) ] }, 'form[action$="/corrections"]');
+$b->submit({ file => [ png(8, 'هشت.png') ] },
+           'form[action$="/corrections"]');
 is($b->status, 422, 'none chosen');
 ok($b->error('file_id'), 'at its field');
-$b->get($path);
-$b->submit({ file => [ png(8) ], file_id => $files[1] },
+is($b->dom->find('[name="kept_file"]')->size, 1, 'its file stays');
+$b->submit({ file_id => $files[1], file => [ [ 'a.png', 'bad',
+                                               'image/png' ] ] },
            'form[action$="/corrections"]');
-is($b->status, 303, 'one chosen');
+is($b->status, 422, 'one chosen, a bad file');
+is($b->dom->find('[name="kept_file"]')->size, 1, 'the good one stays');
+is($b->dom->at('input[name="file_id"][checked]')->attr('value'), $files[1],
+   'and which of the two');
+$b->submit({}, 'form[action$="/corrections"]');
+is($b->status, 303, 'nothing is asked for again');
+is($p->value('SELECT n.name FROM files AS n JOIN files AS f
+              ON f.replaced_by = n.id WHERE f.id = ?', $files[1]), 'هشت.png',
+   'the file that was kept');
 
 
 # Of any, when there is only one.
@@ -146,8 +159,18 @@ my $single = $b->send_letter(files => [ png(12, 'تنها.png') ]);
 clerk('letter_ask_correction(?, ?, ?, ?)', key(), $single, 'تار است', undef);
 $b->get("/desk/letters/$single");
 like($b->text, qr/به‌جای تنها\.png/, 'the only file is meant');
-$b->submit({ file => [ png(13) ] }, 'form[action$="/corrections"]');
+$b->submit({ file => [ png(13), png(14) ] }, 'form[action$="/corrections"]');
+
+my ($first) = map { $_->attr('value') }
+              $b->dom->find('[name="kept_file"]')->each;
+
+$b->submit({ file => [ png(15, 'نو.png') ], kept_file => $first },
+           'form[action$="/corrections"]');
 is($b->status, 303, 'and replaced');
+is($p->value('SELECT n.name FROM files AS n JOIN files AS f
+              ON f.replaced_by = n.id JOIN letters AS l ON l.id = f.letter_id
+              WHERE l.tracking_code = ?', $single), 'نو.png',
+   'by the file chosen last, not the one kept');
 
 
 # Follow-ups.
@@ -175,6 +198,18 @@ $b->submit({ body => ' ', file => [ png(9, 'پیوست.png'),
 is($b->status, 422, 'without a text');
 ok($b->error('body'), 'at its field');
 is($b->dom->find('[name="kept_file"]')->size, 2, 'its files stay');
+ok($b->dom->at('details[open] form[action$="/followups"]'),
+   'and its form is open');
+$b->get($path);
+$b->submit({ body => 'متن', file => [ [ 'a.png', 'bad', 'image/png' ] ] },
+           'form[action$="/followups"]');
+is($b->status, 422, 'with a bad file');
+ok($b->dom->at('details[open] form[action$="/followups"]'),
+   'its form is open as well');
+$b->get($path);
+$b->submit({ body => ' ', file => [ png(9, 'پیوست.png'),
+                                    png(10, 'دیگر.png') ] },
+           'form[action$="/followups"]');
 
 my @kept = map { $_->attr('value') }
            $b->dom->find('[name="kept_file"]')->each;

@@ -1,6 +1,7 @@
 #include "letter_page.h"
 
 
+static void corr_letter_page_files(corr_page_t *p, corr_rows_t *files);
 static void corr_letter_page_correction(corr_page_t *p);
 
 
@@ -53,13 +54,32 @@ corr_letter_page_show(corr_page_t *p)
 
     corr_view_row(corr_view_object(p->view, "letter"),
                   corr_db_rows(p, CORR_LETTER_ROW), 0);
-    corr_view_rows(p->view, "files", corr_db_rows(p, CORR_LETTER_FILES));
+    corr_letter_page_files(p, corr_db_rows(p, CORR_LETTER_FILES));
     corr_view_rows(p->view, "events", events);
 
     corr_letter_page_correction(p);
     corr_form_key(p);
 
     return NGX_OK;
+}
+
+
+static void
+corr_letter_page_files(corr_page_t *p, corr_rows_t *files)
+{
+    unsigned      i;
+    corr_str_t    chosen;
+    corr_view_t  *row;
+
+    chosen = corr_form_raw(p, "file_id");
+
+    for (i = 0; i < files->nrows; i++) {
+        row = corr_view_append(p->view, "files");
+        corr_view_row(row, files, i);
+        corr_view_flag(row, "is_selected",
+                       corr_str_eq(corr_rows_text(files, i, "file_id"),
+                                   chosen));
+    }
 }
 
 

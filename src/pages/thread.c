@@ -71,6 +71,12 @@ corr_correct(corr_page_t *p)
         corr_form_error(p, "file_id", CORR_MSG_FILE_ID_WRONG, NULL);
     }
 
+    /* a file chosen now stands in for the one that was kept */
+
+    if (p->uploads.nelts == 0 && corr_uploads_restore(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (p->uploads.nelts > 1) {
         corr_uploads_too_many(p, 1);
     }
@@ -155,10 +161,7 @@ corr_thread_show(corr_page_t *p)
     }
 
     corr_form_view(p, corr_follow_up_rules);
-
-    if (p->route->steps == corr_follow_up_steps) {
-        corr_uploads_show(p);
-    }
+    corr_uploads_show(p);
 
     return corr_reply_page(p, CORR_TPL_LETTERS_SHOW);
 }
