@@ -266,6 +266,9 @@ for my $csrf (undef, 'x' x 43) {
     $b->post('/desk/letters', { %letter, csrf => $csrf, file => one(),
                                 submission_key => 'k' x 20 });
     is($b->status, 403, 'without the right token');
+    like($b->text, qr/این کار انجام نشد.*رونوشت بردارید/,
+         'what can be done');
+    unlike($b->text, qr/همان فرم را/, 'which is not to send it again');
 }
 
 $b->get('/desk/letters/new');

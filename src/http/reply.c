@@ -556,7 +556,10 @@ corr_reply_wait(corr_page_t *p, time_t seconds)
 }
 
 
-/* Whoever sent something is told what became of it. */
+/*
+ * Whoever sent something is told what became of it.  What is refused as it
+ * stands is not worth sending again.
+ */
 
 static ngx_int_t
 corr_reply_kept(corr_page_t *p, ngx_uint_t status)
@@ -564,7 +567,7 @@ corr_reply_kept(corr_page_t *p, ngx_uint_t status)
     ngx_uint_t  message;
 
     if (p->request->method != NGX_HTTP_POST
-        || status == 404 || status == 405)
+        || status == 403 || status == 404 || status == 405)
     {
         return NGX_OK;
     }
