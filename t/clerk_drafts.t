@@ -118,6 +118,7 @@ like($clerk->path, qr{/letters/$code$}, 'is led to the letter');
 $clerk->follow;
 is(body($clerk), "خط یک\nخط «دو»", 'all of it');
 like($clerk->flash, qr/هنوز فرستاده نشده/, 'and says so');
+ok($clerk->dom->at('.flash.note'), 'as something to be done');
 is($clerk->get(at($other))->status, 200, 'another letter');
 is(body($clerk), '', 'has nothing of it');
 $clerk->get(at($code));

@@ -249,6 +249,7 @@ is($b->dom->at('[name="subject"]')->attr('value'), 'نشست تمام شد',
 like($b->dom->at('[name="body"]')->text, qr/خط یک\n.*«دو»/s, 'all of it');
 like($b->text, qr/مانده\.png/, 'and the file');
 like($b->flash, qr/هنوز فرستاده نشده/, 'and is told');
+ok($b->dom->at('.flash.note'), 'as something to be done');
 $b->submit({}, 'form[enctype]');
 is($b->status, 303, 'and sends it');
 is($p->value(q{SELECT file_count FROM letters

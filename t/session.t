@@ -41,6 +41,7 @@ is($busy->status, 200, 'who works on stays');
 is($idle->get('/desk')->path, '/login?ended=1&next=%2Fdesk',
    'who is idle does not');
 like($idle->follow->flash, qr/نشست شما پایان یافته است/, 'and is told why');
+ok($idle->dom->at('.flash.note'), 'which does not look like a success');
 is($p->browser->get('/desk')->follow->flash, '',
    'who never had a session is told no such thing');
 $until = time + 7;
@@ -92,6 +93,7 @@ for my $case ([ '', 'required' ], [ 'abc', 'short', min => 8 ],
 
 my $password = $b->set_password;
 is($b->flash, msg('flash_password_set'), 'the first password');
+ok(!$b->dom->at('.flash.note'), 'which does');
 
 my @more = map { $p->browser(headers => { 'User-Agent' => $_ }) }
            'Second', 'Third', 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36'

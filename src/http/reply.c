@@ -177,12 +177,26 @@ corr_reply_common(corr_page_t *p, ngx_uint_t tpl)
                                       corr_make_str(name, len));
 
     if (message >= 0) {
-        corr_view_text(p->view, "flash",
-                       corr_texts_message(p->settings->texts, message,
-                                          p->view, p->pool));
+        corr_reply_flash(p, message);
     }
 
     return NGX_OK;
+}
+
+
+/* An ended session is no success: what says so must not look like one. */
+
+void
+corr_reply_flash(corr_page_t *p, ngx_uint_t message)
+{
+    corr_view_text(p->view, "flash",
+                   corr_texts_message(p->settings->texts, message, p->view,
+                                      p->pool));
+
+    corr_view_flag(p->view, "flash_note",
+                   message == CORR_MSG_SESSION_ENDED
+                   || message == CORR_MSG_FLASH_DRAFT_LEFT
+                   || message == CORR_MSG_FLASH_REPLY_LEFT);
 }
 
 

@@ -45,6 +45,9 @@ ngx_int_t corr_reply_download(corr_page_t *p, const char *type,
 ngx_int_t corr_reply_file(corr_page_t *p, ngx_str_t *path, corr_str_t type,
     corr_str_t name, ngx_uint_t inline_);
 
+/* Said once above the page, in the portal's own words: CORR_MSG_… */
+void corr_reply_flash(corr_page_t *p, ngx_uint_t message);
+
 /* A header of the reply; both strings must live as long as the request. */
 ngx_int_t corr_reply_header(corr_page_t *p, const char *name,
     corr_str_t value);

@@ -419,9 +419,6 @@ corr_next_show(corr_page_t *p)
     }
 
     if (corr_query(p, "ended").len && !p->again) {
-        corr_view_text(p->view, "flash",
-                       corr_texts_message(p->settings->texts,
-                                          CORR_MSG_SESSION_ENDED, NULL,
-                                          p->pool));
+        corr_reply_flash(p, CORR_MSG_SESSION_ENDED);
     }
 }
