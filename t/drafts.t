@@ -113,7 +113,7 @@ is($b->get($page)->status, 404, 'and its page');
 
 $b->post('/desk/letters', { %send, submission_key => 'x' x 32 });
 is($b->status, 422, 'another form of the same draft');
-like($b->text, qr/پیش‌نویس این درخواست دیگر نیست/, 'is told');
+like($b->text, qr/پیش‌نویس این درخواست دیگر در دسترس نیست/, 'is told');
 
 # refused: the whole form again
 
