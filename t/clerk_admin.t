@@ -214,9 +214,16 @@ my $clerk_id = $p->value("SELECT id FROM staff WHERE username = 'clerk'");
 my ($today, $later) = map { jalali($_) } 0, 5;
 
 $admin->get("/clerk/staff?edit=$clerk_id");
+is($admin->dom->at('#substitute option')->attr('value'), '',
+   'nobody is chosen silently');
+$admin->submit({ substitute => '', from => $today, to => $later });
+is($admin->error('substitute'), "خطا: $message{substitute_required}",
+   'no substitute chosen');
 $admin->submit({ substitute => $id, from => $today, to => '1405/13/01' });
 is($admin->status, 422, 'a date that is none');
 is($admin->error('to'), "خطا: $message{date_wrong}", 'at its field');
+is($admin->dom->at('#substitute option[selected]')->attr('value'), $id,
+   'whom one chose stays chosen');
 $admin->submit({ substitute => $id, from => $later, to => $today });
 is($admin->error('to'), "خطا: $message{from_after_to}", 'the wrong way round');
 $admin->submit({ substitute => $id, from => fa($today), to => $later });
@@ -263,6 +270,11 @@ is($admin->follow->status, 200, 'then the question');
 like($admin->flash, qr/\Q$message{flash_handed_over}/, 'and what was done');
 $admin->submit({}, 'form[action$="/disable"]');
 is($admin->status, 303, 'closed');
+$admin->get('/clerk/staff');
+like($admin->dom->at(qq([href\$="/staff/$id/disable"]))->all_text,
+     qr/^باز کردن حساب/, 'which can be opened again');
+like($admin->dom->at(qq([href\$="/staff/$clerk_id/disable"]))->all_text,
+     qr/^بستن حساب/, 'others can be closed');
 is($new->get('/clerk/')->status, 303, 'its session is over at once');
 is($new->get('/clerk/', $json)->status, 401, 'as JSON too');
 is($again->get('/clerk/')->status, 303, 'and the other one');
@@ -284,8 +296,12 @@ is($admin->get('/clerk/staff/99999/handover')->status, 404, 'nobody at all');
 # Units and books ------------------------------------------------------------------
 
 $admin->get('/clerk/units');
-$admin->submit({ name => 'بایگانی', code => 'Archive!', due_days => '' });
+ok($admin->dom->at('[name="active"][checked]'), 'a new unit is active');
+$admin->submit({ name => 'بایگانی', code => 'Archive!', due_days => '',
+                 active => '' });
 is($admin->error('code'), "خطا: $message{unit_code_wrong}", 'a bad code');
+ok(!$admin->dom->at('[name="active"][checked]'),
+   'the tick that was taken away stays away');
 $admin->submit({ name => 'بایگانی', code => 'archive', due_days => '900' });
 is($admin->error('due_days'), "خطا: $message{due_days_wrong}",
    'too many days');
@@ -306,6 +322,10 @@ is($admin->post('/clerk/units', { %archive, unit_id => $unit,
 is($admin->get('/clerk/units?edit=99999')->status, 404, 'no such unit');
 
 $admin->get('/clerk/books');
+ok($admin->dom->at('[name="active"][checked]'), 'a new book is active');
+$admin->submit({ name => '', code => 'secret', active => '' });
+ok(!$admin->dom->at('[name="active"][checked]'), 'unless it is unticked');
+$admin->get('/clerk/books');
 $admin->submit({ name => 'محرمانه', code => 'secret' });
 is($admin->status, 303, 'a book');
 my $book = $p->value("SELECT id FROM books WHERE code = 'secret'");
@@ -321,8 +341,11 @@ is($p->value('SELECT active FROM books WHERE id = ?', $book), 0,
 # Canned replies -------------------------------------------------------------------
 
 $manager->get('/clerk/canned');
-$manager->submit({ title => 'سلام', body => 'با سلام {{name}}' });
+ok($manager->dom->at('[name="active"][checked]'), 'a new reply is active');
+$manager->submit({ title => 'سلام', body => 'با سلام {{name}}',
+                   active => '' });
 is($manager->status, 422, 'an unknown placeholder');
+ok(!$manager->dom->at('[name="active"][checked]'), 'unless it is unticked');
 is($manager->error('body'), "خطا: $message{canned_placeholder}", 'is told');
 is($manager->dom->at('#body')->val, 'با سلام {{name}}', 'and kept');
 $manager->submit({ title => 'سلام', body => 'کد {{tracking_code}' });

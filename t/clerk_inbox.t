@@ -243,6 +243,9 @@ is($clerk->submit({ q => ' ' }, 'form[action$="/search"]')->status, 422,
    'an empty search');
 like($clerk->dom->at('#error-summary')->all_text,
      qr/\Q$message{search_empty}\E/, 'says so');
+is($clerk->dom->at('#q')->attr('aria-describedby'), 'error-q',
+   'and at its field');
+is($clerk->error('q'), "خطا: $message{search_empty}", 'in the same words');
 ok($clerk->dom->at('.tabs'), 'over the inbox');
 is($clerk->post('/clerk/search', { q => 'x', csrf => undef })->status, 403,
    'no csrf');

@@ -85,6 +85,9 @@ like($clerk->text, qr/درخواست انشعاب.*کریمی/s, 'with its sende
 ok($clerk->dom->at('.viewer img[src^="/clerk/files/"]'), 'the scan beside it');
 is($clerk->get($clerk->dom->at('.viewer img')->attr('src'))->status, 200,
    'which is shown');
+$clerk->get(at($code));
+ok($clerk->dom->at('.viewer + p > a[href^="/clerk/files/"]'),
+   'and opens by itself, without the tools that need a script');
 ok(!$clerk->dom->at('[role="toolbar"] [style]'), 'no inline style');
 is($clerk->get(at('99999999'))->status, 404, 'no such letter');
 is($clerk->get(at('x'))->status, 404, 'no such code');
@@ -97,7 +100,7 @@ my $json = $clerk->json(at($code));
 is($json->{letter}{tracking_code}, $code, 'as data');
 ok($json->{letter}{can_take} && $json->{letter}{can_register}, 'with flags');
 is($p->value(q{SELECT count(*) FROM audit WHERE action = 'letter_viewed'
-               AND object_id = ?}, $code), 2, 'each view is in the audit');
+               AND object_id = ?}, $code), 3, 'each view is in the audit');
 
 
 # Two clerks see each other.
@@ -334,8 +337,15 @@ is($expert3->get("/clerk/referrals/$third")->status, 404,
 
 # Ask for correction: the clock stops.
 
+my $file = $p->value('SELECT max(f.id::text) FROM files AS f
+    JOIN letters AS l ON l.id = f.letter_id AND f.purpose = $$letter$$
+    WHERE l.tracking_code = ?', $code);
+
 refused($clerk->post(at($code) . '/ask-correction', { submission_key => key(),
-        correction_body => '' }), 422, 'body_required', 'nothing asked');
+        correction_body => '', file_id => $file }), 422, 'body_required',
+        'nothing asked');
+is($clerk->dom->at('#file_id option[selected]')->attr('value'), $file,
+   'the file stays chosen');
 refused($clerk->post(at($code) . '/ask-correction', { submission_key => key(),
         correction_body => 'x', file_id => 'z' x 36 }), 422, 'file_id_wrong',
         'no file');
@@ -475,7 +485,14 @@ my ($failed) = $p->sql(q{SELECT id FROM messages WHERE template
 
 $p->db->do(q{UPDATE messages SET state = 'failed', finished_at = now()
              WHERE id = ?}, undef, $failed->{id});
+$p->db->do(q{UPDATE messages SET reason = 'blacklist' WHERE id = ?}, undef,
+           $failed->{id});
 is($clerk->get('/clerk/messages')->status, 200, 'what failed');
+like($clerk->text, qr/\Q$message{reason_blacklist}\E blacklist/, 'and why');
+$p->db->do(q{UPDATE messages SET reason = 'answer_17' WHERE id = ?}, undef,
+           $failed->{id});
+like($clerk->get('/clerk/messages')->text, qr/answer_17/,
+     'if only in the provider\'s words');
 ok($clerk->dom->at(qq(form[action\$="/messages/$failed->{id}/resend"])),
    'can be sent again');
 unlike($clerk->body, qr/$who->{mobile}/, 'mobiles are masked');

@@ -54,6 +54,15 @@ corr_admin_editing(corr_page_t *p, const char *name)
 }
 
 
+void
+corr_admin_active(corr_page_t *p, corr_rows_t *rows, ngx_int_t row)
+{
+    if (!p->again && (row < 0 || corr_rows_int(rows, row, "active"))) {
+        corr_form_fill(p, "active", CORR_STR("1"));
+    }
+}
+
+
 ngx_int_t
 corr_admin_row(corr_rows_t *rows, const char *column, int64_t id)
 {

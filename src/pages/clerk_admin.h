@@ -26,6 +26,12 @@ int64_t corr_admin_editing(corr_page_t *p, const char *name);
 /* The row whose column is id; -1: there is none. */
 ngx_int_t corr_admin_row(corr_rows_t *rows, const char *column, int64_t id);
 
+/*
+ * The box `active`: as the row has it, ticked for a new one (row -1).  One
+ * that was unticked is not sent: in a form that comes back it stays so.
+ */
+void corr_admin_active(corr_page_t *p, corr_rows_t *rows, ngx_int_t row);
+
 /* units: rows of unit_id and name with is_selected. */
 void corr_admin_units(corr_page_t *p, corr_rows_t *units, int64_t selected);
 

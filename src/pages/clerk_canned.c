@@ -56,6 +56,7 @@ corr_canned_show(corr_page_t *p)
     ngx_uint_t    can_edit;
     corr_rows_t  *canned;
 
+    row = -1;
     canned = corr_db_rows(p, 0);
     can_edit = (p->session.roles & (CORR_MANAGER|CORR_ADMIN)) != 0;
     unit = corr_admin_id(corr_form_raw(p, "unit"));
@@ -73,11 +74,9 @@ corr_canned_show(corr_page_t *p)
         if (!p->again) {
             unit = corr_rows_int(canned, row, "unit_id");
         }
-
-        if (!p->again && corr_rows_int(canned, row, "active")) {
-            corr_form_fill(p, "active", CORR_STR("1"));
-        }
     }
+
+    corr_admin_active(p, canned, row);
 
     corr_view_rows(p->view, "canned", canned);
     corr_view_flag(p->view, "can_edit", can_edit);

@@ -60,7 +60,8 @@ static const struct {
 
 static ngx_int_t corr_clerk_letter_find(corr_page_t *p);
 static ngx_int_t corr_clerk_letter_show(corr_page_t *p);
-static void corr_clerk_letter_books(corr_page_t *p, corr_rows_t *books);
+static void corr_clerk_letter_chosen(corr_page_t *p, const char *name,
+    corr_rows_t *rows, const char *field, const char *column);
 static void corr_clerk_letter_units(corr_page_t *p, corr_rows_t *units);
 static ngx_uint_t corr_clerk_letter_unit_typed(corr_page_t *p, int64_t id);
 static ngx_uint_t corr_clerk_letter_inserts(corr_page_t *p);
@@ -280,13 +281,15 @@ corr_clerk_letter_show(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    corr_view_rows(view, "files", corr_db_rows(p, LETTER_FILES));
+    corr_clerk_letter_chosen(p, "files", corr_db_rows(p, LETTER_FILES),
+                             "file_id", "file_id");
     corr_view_rows(view, "events", events);
     corr_view_rows(view, "referrals", corr_db_rows(p, LETTER_REFERRALS));
     corr_view_rows(view, "others_here", corr_db_rows(p, LETTER_VIEWERS));
     corr_view_rows(view, "person_letters", corr_db_rows(p, LETTER_PERSON));
 
-    corr_clerk_letter_books(p, corr_db_rows(p, LETTER_BOOKS));
+    corr_clerk_letter_chosen(p, "books", corr_db_rows(p, LETTER_BOOKS),
+                             "book", "book_code");
     corr_clerk_letter_units(p, corr_db_rows(p, LETTER_UNITS));
     corr_view_rows(view, "canned", corr_db_rows(p, LETTER_CANNED));
 
@@ -302,21 +305,23 @@ corr_clerk_letter_show(corr_page_t *p)
 }
 
 
+/* Rows of which one was chosen in a form that comes back. */
+
 static void
-corr_clerk_letter_books(corr_page_t *p, corr_rows_t *books)
+corr_clerk_letter_chosen(corr_page_t *p, const char *name,
+    corr_rows_t *rows, const char *field, const char *column)
 {
     unsigned      i;
     corr_str_t    typed;
     corr_view_t  *row;
 
-    typed = corr_form_raw(p, "book");
+    typed = corr_form_raw(p, field);
 
-    for (i = 0; i < books->nrows; i++) {
-        row = corr_view_append(p->view, "books");
-        corr_view_row(row, books, i);
+    for (i = 0; i < rows->nrows; i++) {
+        row = corr_view_append(p->view, name);
+        corr_view_row(row, rows, i);
         corr_view_flag(row, "is_selected",
-                       corr_str_eq(corr_rows_text(books, i, "book_code"),
-                                   typed));
+                       corr_str_eq(corr_rows_text(rows, i, column), typed));
     }
 }
 

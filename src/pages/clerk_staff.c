@@ -27,8 +27,9 @@ static ngx_int_t corr_staff_find(corr_page_t *p);
 static ngx_int_t corr_staff_show(corr_page_t *p);
 static ngx_int_t corr_staff_edited(corr_page_t *p, corr_rows_t *staff,
     int64_t *unit);
+static void corr_staff_rows(corr_page_t *p, corr_rows_t *staff);
 static void corr_staff_colleagues(corr_page_t *p, corr_rows_t *rows,
-    int64_t except, ngx_uint_t experts);
+    int64_t except, ngx_uint_t experts, const char *field);
 static void corr_staff_invitation(corr_page_t *p, corr_rows_t *staff);
 static corr_str_t corr_staff_url(corr_page_t *p, corr_str_t token);
 static ngx_int_t corr_staff_save(corr_page_t *p);
@@ -75,7 +76,7 @@ static const corr_rule_t  corr_username_rules[] = {
 
 static const corr_rule_t  corr_substitute_rules[] = {
     { "substitute", CORR_RULE_NUMBER, CORR_REQUIRED, 1, NGX_MAX_INT32_VALUE,
-      CORR_MSG_SUBSTITUTE_SAME, CORR_MSG_STAFF_UNKNOWN, NULL },
+      CORR_MSG_SUBSTITUTE_REQUIRED, CORR_MSG_STAFF_UNKNOWN, NULL },
     { "from", CORR_RULE_LINE, CORR_REQUIRED, 0, 20,
       CORR_MSG_DATE_REQUIRED, CORR_MSG_DATE_WRONG, NULL },
     { "to", CORR_RULE_LINE, CORR_REQUIRED, 0, 20,
@@ -157,7 +158,7 @@ corr_staff_show(corr_page_t *p)
     }
 
     corr_staff_invitation(p, staff);
-    corr_view_rows(p->view, "staff", staff);
+    corr_staff_rows(p, staff);
     corr_admin_units(p, corr_db_rows(p, 1), unit);
     corr_form_key(p);
     corr_form_view(p, corr_staff_rules);
@@ -165,6 +166,22 @@ corr_staff_show(corr_page_t *p)
     corr_form_view(p, corr_substitute_rules);
 
     return corr_reply_page(p, CORR_TPL_CLERK_STAFF);
+}
+
+
+static void
+corr_staff_rows(corr_page_t *p, corr_rows_t *staff)
+{
+    unsigned      i;
+    corr_view_t  *row;
+
+    for (i = 0; i < staff->nrows; i++) {
+        row = corr_view_append(p->view, "staff");
+        corr_view_row(row, staff, i);
+        corr_view_flag(row, "is_disabled",
+                       corr_str_is(corr_rows_text(staff, i, "staff_status"),
+                                   "disabled"));
+    }
 }
 
 
@@ -202,7 +219,7 @@ corr_staff_edited(corr_page_t *p, corr_rows_t *staff, int64_t *unit)
 
     corr_form_fill(p, "name", corr_rows_text(staff, row, "name"));
     corr_form_fill(p, "username", corr_rows_text(staff, row, "username"));
-    corr_staff_colleagues(p, corr_db_rows(p, 2), id, expert);
+    corr_staff_colleagues(p, corr_db_rows(p, 2), id, expert, "substitute");
     corr_view_value(p->view, "substitute_name",
                     corr_rows_get(staff, row, "substitute_name"));
 
@@ -215,11 +232,14 @@ corr_staff_edited(corr_page_t *p, corr_rows_t *staff, int64_t *unit)
 }
 
 
-/* An expert stands in for an expert only: see substitute_set in sql/. */
+/*
+ * Who can be chosen in a field, and who was.  An expert stands in for an
+ * expert only: see substitute_set in sql/.
+ */
 
 static void
 corr_staff_colleagues(corr_page_t *p, corr_rows_t *rows, int64_t except,
-    ngx_uint_t experts)
+    ngx_uint_t experts, const char *field)
 {
     unsigned      i;
     corr_view_t  *row;
@@ -237,7 +257,7 @@ corr_staff_colleagues(corr_page_t *p, corr_rows_t *rows, int64_t except,
         corr_view_row(row, rows, i);
         corr_view_flag(row, "is_selected",
                        corr_rows_int(rows, i, "staff_id")
-                       == corr_admin_id(corr_form_raw(p, "to")));
+                       == corr_admin_id(corr_form_raw(p, field)));
     }
 }
 
@@ -604,7 +624,7 @@ corr_handover_show(corr_page_t *p)
     corr_view_value(p->view, "open_tickets",
                     corr_rows_get(rows, 0, "open_tickets"));
     corr_staff_colleagues(p, corr_db_rows(p, 1),
-                          corr_admin_id(p->params[0]), 0);
+                          corr_admin_id(p->params[0]), 0, "to");
     corr_form_key(p);
     corr_form_view(p, corr_handover_rules);
 

@@ -81,6 +81,7 @@ corr_units_show(corr_page_t *p)
     ngx_int_t     row;
     corr_rows_t  *units;
 
+    row = -1;
     units = corr_db_rows(p, 0);
     id = corr_admin_editing(p, "unit_id");
 
@@ -95,6 +96,7 @@ corr_units_show(corr_page_t *p)
                        corr_admin_text(p, units, row, "due_days"));
     }
 
+    corr_admin_active(p, units, row);
     corr_view_rows(p->view, "units", units);
     corr_view_rows(p->view, "books", corr_db_rows(p, 1));
     corr_form_key(p);
@@ -104,18 +106,12 @@ corr_units_show(corr_page_t *p)
 }
 
 
-/* A box that was unticked is not sent: the old value must not show. */
-
 static void
 corr_units_fill(corr_page_t *p, corr_rows_t *rows, ngx_int_t row,
     const char *code)
 {
     corr_form_fill(p, "name", corr_rows_text(rows, row, "name"));
     corr_form_fill(p, "code", corr_rows_text(rows, row, code));
-
-    if (!p->again && corr_rows_int(rows, row, "active")) {
-        corr_form_fill(p, "active", CORR_STR("1"));
-    }
 }
 
 
@@ -173,6 +169,7 @@ corr_books_show(corr_page_t *p)
     ngx_int_t     row;
     corr_rows_t  *books;
 
+    row = -1;
     books = corr_db_rows(p, 0);
     id = corr_admin_editing(p, "book_id");
 
@@ -185,6 +182,7 @@ corr_books_show(corr_page_t *p)
         corr_units_fill(p, books, row, "book_code");
     }
 
+    corr_admin_active(p, books, row);
     corr_view_rows(p->view, "books", books);
     corr_form_key(p);
     corr_form_view(p, corr_books_rules);
