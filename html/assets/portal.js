@@ -58,7 +58,6 @@ function reveal(button) {
   const set = (shown) => {
     field.type = shown ? "text" : "password";
     button.textContent = shown ? button.dataset.hide : button.dataset.show;
-    button.setAttribute("aria-pressed", shown);
   };
   set(false);
   button.addEventListener("click", () => set(field.type === "password"));
@@ -124,6 +123,7 @@ function captcha(box) {
       field.value = "";
       field.focus();
       news.textContent = "تصویر تازه آمد";
+      news.className = "sr";
     } catch {
       news.textContent = "تصویر تازه نیامد؛ کمی بعد دوباره بزنید";
       news.className = "field-error";
@@ -175,6 +175,7 @@ function files(box) {
   const list = box.querySelector("[data-list]");
   const news = box.querySelector("[data-news]");
   const accept = box.dataset.accept ? box.dataset.accept.split(",") : [];
+  const received = [...box.querySelectorAll("[name=kept_file]")];
   const chosen = [];
   let work = Promise.resolve();
 
@@ -188,7 +189,7 @@ function files(box) {
   const refuse = (file) => {
     if (!file.size) return "خالی است؛ فایل دیگری انتخاب کنید";
     if (file.type && accept.length && !accept.includes(file.type)) {
-      return "از نوعی است که پذیرفته نمی‌شود";
+      return `از نوعی است که پذیرفته نمی‌شود؛ فایلی از این نوع‌ها انتخاب کنید: ${box.dataset.types}`;
     }
     return "";
   };
@@ -220,6 +221,13 @@ function files(box) {
     list.hidden = false;
   };
 
+  /* a field for one file: the last one chosen */
+  const clear = () => {
+    chosen.length = 0;
+    list.replaceChildren();
+    for (const old of received) old.checked = false;
+  };
+
   const add = async (picked) => {
     const said = [];
     for (const file of picked) {
@@ -228,42 +236,71 @@ function files(box) {
       if (!why && box.dataset.maxMb && item.file.size > box.dataset.maxMb * 1048576) {
         why = `از ${fa(box.dataset.maxMb)} مگابایت بزرگ‌تر است`;
       }
-      if (!why && box.dataset.max && chosen.length >= box.dataset.max) {
+      if (!why && input.multiple && box.dataset.max
+          && chosen.length + received.filter((old) => old.checked).length
+             >= box.dataset.max) {
         why = `جا ندارد؛ حداکثر ${fa(box.dataset.max)} فایل`;
       }
       if (why) {
         said.push(`«${file.name}» ${why}.`);
         continue;
       }
+      if (!input.multiple) clear();
       chosen.push(item);
       show(item);
     }
-    news.textContent = said.join(" ")
-      || `${fa(chosen.length)} فایل آمادهٔ فرستادن است؛ می‌توانید فایل دیگری هم اضافه کنید.`;
+    news.textContent = said.join(" ") || (input.multiple
+      ? `${fa(chosen.length)} فایل آمادهٔ فرستادن است؛ می‌توانید فایل دیگری هم اضافه کنید.`
+      : "فایل آمادهٔ فرستادن است.");
     news.className = said.length ? "field-error" : "soft";
   };
 
   input.addEventListener("change", () => {
     const picked = [...input.files];
-    work = work.then(() => add(picked)).then(keep);
-    pending.set(input.form, work);
+    const all = work = work.then(() => add(picked)).then(keep);
+    pending.set(input.form, all);
+    all.then(() => pending.get(input.form) === all && pending.delete(input.form));
   });
 }
 
 
-/* Sends the form with its files and shows how far it is. */
+/* What a page says that is not the form: an error page, or a form refused. */
+
+function words(main) {
+  const said = [...main.querySelectorAll(
+    ".lead, #error-summary li, .flash.note p, [data-reference]")];
+  return said.map((e) => e.textContent.trim()).join(" ") || main.textContent.trim();
+}
+
+
+/*
+ * Sends the form with its files and shows how far it is.  The answer is the
+ * page where the form leads to, the form again (it was refused, or not sent
+ * yet), or a page without it: then it stays as it is, under what was said.
+ */
 
 function upload(form) {
   const box = form.querySelector("[data-progress]");
   if (!box) return;
   const bar = box.querySelector("progress");
   const said = box.querySelector("[data-said]");
+  const cancel = box.querySelector("[data-cancel]");
+  const going = [box.querySelector("label"), bar, cancel];
 
   form.addEventListener("submit", async (e) => {
     const button = e.submitter;
     const chosen = form.querySelector("input[type=file]");
-    if (e.defaultPrevented || !chosen?.files.length
-        || button?.hasAttribute("formaction")) return;
+    if (e.defaultPrevented) return;
+    if (button?.hasAttribute("formaction")) {
+      /* the browser sends it, with all that was chosen */
+      if (!pending.has(form)) return;
+      e.preventDefault();
+      await pending.get(form);
+      form.removeAttribute("aria-busy");
+      form.requestSubmit(button);
+      return;
+    }
+    if (!chosen?.files.length) return;
     e.preventDefault();
     sending.add(form);
     await pending.get(form);
@@ -271,22 +308,24 @@ function upload(form) {
     const data = new FormData(form);
     if (button?.name) data.append(button.name, button.value);
 
+    const address = form.action;
     const xhr = new XMLHttpRequest();
     let quarter = -1;
     const fail = (text) => {
       sending.delete(form);
       form.removeAttribute("aria-busy");
       box.hidden = false;
-      bar.hidden = true;
+      for (const part of going) part.hidden = true;
       said.textContent = text;
       said.className = "field-error";
     };
 
-    bar.hidden = false;
+    for (const part of going) part.hidden = false;
     bar.value = 0;
+    said.textContent = "";
     said.className = "";
     box.hidden = false;
-    box.querySelector("[data-cancel]").onclick = () => xhr.abort();
+    cancel.onclick = () => xhr.abort();
 
     xhr.upload.onprogress = (p) => {
       if (!p.lengthComputable) return;
@@ -300,7 +339,7 @@ function upload(form) {
     xhr.onerror = () => fail("ارتباط قطع شد. نوشته‌ها و فایل‌ها سر جایشان هستند؛ دوباره بفرستید.");
     xhr.onabort = () => fail("فرستادن متوقف شد. هر وقت خواستید دوباره بفرستید.");
     xhr.onload = () => {
-      if (xhr.status < 400) {
+      if (xhr.responseURL !== address && xhr.status < 400) {
         location.assign(xhr.responseURL);
         return;
       }
@@ -310,16 +349,17 @@ function upload(form) {
         fail("سامانه پاسخ درستی نداد. نوشته‌ها و فایل‌ها سر جایشان هستند؛ کمی بعد دوباره بفرستید.");
         return;
       }
-      if (xhr.status !== 422) {
-        /* an error page: the form stays as it is, under what was said */
-        fail(main.querySelector(".lead")?.textContent || main.textContent.trim());
+      if (xhr.responseURL !== address || !main.querySelector("form[data-upload]")) {
+        fail(words(main));
         return;
       }
       doc.title = page.title;
       doc.querySelector("main").replaceWith(doc.adoptNode(main));
+      main.focus();
       start(main);
+      main.dispatchEvent(new Event("replaced", { bubbles: true }));
     };
-    xhr.open("POST", button?.getAttribute("formaction") || form.action);
+    xhr.open("POST", address);
     xhr.setRequestHeader("Accept", "text/html");
     xhr.send(data);
   });
@@ -335,7 +375,8 @@ function upload(form) {
 function changed(notice) {
   let last = Date.now();
   const ask = async () => {
-    if (doc.hidden || !notice.hidden || Date.now() - last < 15000) return;
+    if (doc.hidden || !notice.hidden || !notice.isConnected
+        || Date.now() - last < 15000) return;
     last = Date.now();
     try {
       const answer = await fetch(notice.dataset.changed,

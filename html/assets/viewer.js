@@ -139,4 +139,7 @@ function viewer(box) {
   else img.addEventListener("load", begin);
 }
 
-document.querySelectorAll("[data-viewer]").forEach(viewer);
+const start = (root) => root.querySelectorAll("[data-viewer]").forEach(viewer);
+
+start(document);
+document.addEventListener("replaced", (e) => start(e.target));

@@ -33,6 +33,8 @@ await run(async () => {
 
     await together(clerk, manager, citizen);
     await kept(clerk, citizen);
+    await hurried(clerk, manager, citizen);
+    await refused(clerk);
     await reply(clerk, citizen);
     await end(clerk, citizen);
     await byKeyboard(clerk, citizen);
@@ -183,7 +185,7 @@ async function answer(page, citizen) {
     await page.waitForURL(/\/letters\/\d+$/);
     ok(!await page.getByText(second).count(),
        'of the other letter the expert sees nothing');
-    await page.getByRole('link', { name: 'پاسخ', exact: true }).first()
+    await page.getByRole('link', { name: /^پاسخ به ارجاع/ }).first()
         .click();
     await page.waitForURL(/\/referrals\/\d+$/);
     await look(page, 'referral');
@@ -268,12 +270,75 @@ async function kept(page, citizen) {
 }
 
 
+// A colleague was quicker: with a file the script sends the form, and shows
+// it again as the server does.
+
+async function hurried(page, colleague, citizen) {
+    const letter = `${base}/clerk/letters/${citizen.codes[0]}`;
+
+    await page.goto(letter);
+    await colleague.goto(letter);
+
+    const note = await task(colleague, 'note');
+
+    await note.locator('#note_body').fill('من هم این را دیده‌ام.');
+    await submit(colleague, 'form[action$="/note"] button');
+    await colleague.goto(`${base}/clerk/`);
+
+    await task(page, 'reply');
+    await page.fill('#body', 'پاسخی که دیر رسید');
+    await attach(page);
+    await send(page);
+    await page.locator('#error-summary').waitFor();
+    like(await page.locator('#error-summary').innerText(), /تغییر داد/,
+         'with a file: a colleague was quicker');
+    is(page.url(), letter, 'the form is where it was');
+    is(await page.locator('#body').inputValue(), 'پاسخی که دیر رسید',
+       'with what was written');
+    is(await page.locator('[name=kept_file]').count(), 1,
+       'and the file');
+    await look(page, 'colleague-was-quicker');
+}
+
+
+// An answer without the form leaves it as it is, under all that was said.
+
+async function refused(page) {
+    const said = page.locator('form[action$="/reply"] [data-said]');
+
+    await attach(page);
+    await page.locator('form[action$="/reply"] [name=csrf]')
+        .evaluate((field) => { field.value = 'x'; });
+    await send(page);
+    await page.locator('[data-said].field-error').waitFor();
+    like(await said.innerText(), /رونوشت بردارید.*شناسهٔ این خطا: \w+/s,
+         'with a file: what is wrong, and the reference');
+    ok(!await page.locator('[data-cancel]').isVisible()
+       && !await page.getByText('در حال فرستادن فایل‌ها').isVisible(),
+       'nothing is on its way any more');
+    is(await page.locator('#body').inputValue(), 'پاسخی که دیر رسید',
+       'what was written is there');
+    await look(page, 'refused-with-a-file');
+
+    await page.route(/\/reply$/, (route) => route.fulfill({ status: 503,
+        contentType: 'text/html; charset=utf-8',
+        body: '<main><h1>h</h1><p class="lead">کمی بعد.</p>'
+              + '<div class="flash note"><p>دریافت نشد.</p></div></main>' }));
+    await send(page);
+    await page.locator('[data-said]', { hasText: 'دریافت نشد' }).waitFor();
+    is(await said.innerText(), 'کمی بعد. دریافت نشد.',
+       'and what became of it');
+    await page.unroute(/\/reply$/);
+}
+
+
 async function reply(page, citizen) {
     await page.goto(`${base}/clerk/letters/${citizen.codes[0]}`);
     like(await page.locator('main').innerText(), /از نظر فنی بلامانع است/,
          'the clerk reads the answer');
 
     await task(page, 'reply');
+    await attach(page);
     await page.selectOption('#canned_id', { label: 'تأیید درخواست' });
     await page.locator('button[name=insert]').click();
     await page.waitForFunction(() =>
@@ -281,10 +346,21 @@ async function reply(page, citizen) {
     like(await page.locator('#body').inputValue(),
          new RegExp(`گرامی، درخواست شما با کد ${persian(citizen.codes[0])}`),
          'the canned reply with its values');
+    is(await page.locator('[name=kept_file]').count(), 1,
+       'and the file that was chosen before');
+
+    const scan = page.locator('.stage.live img').first();
+    const fitted = await scan.getAttribute('style');
+
+    await page.locator('[data-do=in]').first().click();
+    ok(await scan.getAttribute('style') !== fitted,
+       'the scan beside it can still be enlarged');
     await look(page, 'reply');
     await page.locator('form[action$="/reply"] button.btn:not(.sr)').last()
         .click();
     await page.waitForURL(/flash=replied/);
+    like(await page.locator('.thread').innerText(), /photo-day/,
+         'the reply has its file');
     await sms(citizen.mobile, /یک پاسخ/);
     await look(page, 'replied');
 }
@@ -468,7 +544,8 @@ async function invite(page) {
     await close(guest, 'the newcomer');
 
     await page.goto(`${base}/clerk/staff`);
-    await page.getByRole('link', { name: 'بهار تازه‌وارد' }).click();
+    await page.getByRole('link', { name: 'بهار تازه‌وارد',
+                                 exact: true }).click();
     await page.waitForURL(/edit=/);
     await look(page, 'staff-edit');
 }
@@ -480,6 +557,15 @@ async function look(page, name) {
     await picture(page,
         `day-${String(++shots).padStart(2, '0')}-${name}`);
     await axe(page, `day: ${name}`);
+}
+
+async function attach(page) {
+    await page.setInputFiles('form[action$="/reply"] [type=file]', photo);
+    await page.locator('[data-news]', { hasText: 'آماده' }).waitFor();
+}
+
+async function send(page) {
+    await page.locator('form[action$="/reply"] button.btn:not(.sr)').click();
 }
 
 // Opens what a form stands in.
