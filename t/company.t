@@ -142,6 +142,9 @@ $b->submit({ address => 'تهران', subject => 'پنجم', %company,
            }, 'form[enctype]');
 is($b->status, 422, 'a company that is none');
 is(evidence($second), 'no', 'its no');
+is($p->value(q{SELECT registration_number || ' ' || reason
+      FROM identity_evidence WHERE company_national_id = ?}, $second),
+   "$number mismatch", 'and what was asked');
 $p->no_faults;
 
 

@@ -42,19 +42,23 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
     RETURNING c.*
 $$;
 
--- After guard_person: company_evidence(national_id, verdict, provider,
--- provider_ref) → true: what a gateway said while the form was filled in.
+-- After guard_person: company_evidence(national_id, registration_number,
+-- verdict, reason, provider, provider_ref) → true: what a gateway said while
+-- the form was filled in.
 CREATE OR REPLACE FUNCTION company_evidence(p_national_id text,
-    p_verdict text, p_provider text, p_provider_ref text) RETURNS boolean
+    p_registration_number text, p_verdict text, p_reason text,
+    p_provider text, p_provider_ref text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        persons := me_person();
 BEGIN
     INSERT INTO identity_evidence (person_id, step, national_code,
-        company_national_id, verdict, provider, provider_ref)
-    VALUES (v_me.id, 'company', v_me.national_code, p_national_id, p_verdict,
-            p_provider, p_provider_ref);
+        company_national_id, registration_number, verdict, reason, provider,
+        provider_ref)
+    VALUES (v_me.id, 'company', v_me.national_code, p_national_id,
+            p_registration_number, p_verdict, p_reason, p_provider,
+            p_provider_ref);
     RETURN true;
 END
 $$;
@@ -112,15 +116,15 @@ END
 $$;
 
 -- company_result(company_id, national_id, name, registration_number as asked,
---     verdict yes|no|unknown, provider, provider_ref, name and
+--     verdict yes|no|unknown, reason, provider, provider_ref, name and
 --     registration_number from the gateway, or NULL)
 -- → state yes|no|pending, or stale: another letter changed what was asked, and
 -- it is asked again.  A yes with another registration number is a no; what
 -- the answer covers of the letters sent meanwhile is checked then.
 CREATE OR REPLACE FUNCTION company_result(p_company bigint,
     p_national_id text, p_asked_name text, p_asked_number text,
-    p_verdict text, p_provider text, p_provider_ref text, p_name text,
-    p_registration_number text)
+    p_verdict text, p_reason text, p_provider text, p_provider_ref text,
+    p_name text, p_registration_number text)
 RETURNS TABLE (state text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
@@ -137,9 +141,10 @@ BEGIN
     END IF;
 
     INSERT INTO identity_evidence (person_id, step, national_code,
-        company_national_id, verdict, provider, provider_ref)
-    SELECT p.id, 'company', p.national_code, p_national_id, p_verdict,
-           p_provider, p_provider_ref
+        company_national_id, registration_number, verdict, reason, provider,
+        provider_ref)
+    SELECT p.id, 'company', p.national_code, p_national_id, p_asked_number,
+           p_verdict, p_reason, p_provider, p_provider_ref
       FROM persons AS p WHERE p.id = v_company.person_id;
 
     IF (v_company.national_id, v_company.name, v_company.registration_number)

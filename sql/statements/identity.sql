@@ -53,10 +53,11 @@ SELECT person_id, step, national_code, mobile, birth_date, tries, first_name,
 
 -- Companies; see functions/31_companies.sql.
 
--- After person_guard_write.  $1 national_id, $2 verdict, $3 provider,
--- $4 provider_ref
+-- After person_guard_write.  $1 national_id, $2 registration_number,
+-- $3 verdict, $4 reason, $5 provider, $6 provider_ref
 -- name: company_evidence
-SELECT company_evidence($1::text, $2::text, $3::text, $4::text) AS ok;
+SELECT company_evidence($1::text, $2::text, $3::text, $4::text, $5::text,
+                        $6::text) AS ok;
 
 --   $1 count, $2 lease in seconds
 -- → company_id, national_id, name, registration_number, tries
@@ -65,9 +66,9 @@ SELECT company_id, national_id, name, registration_number, tries
   FROM company_claim($1::int, $2::int);
 
 --   $1 company_id, $2 national_id, $3 name, $4 registration_number as asked,
---   $5 verdict, $6 provider, $7 provider_ref, $8 name and
---   $9 registration_number as told, or NULL → state yes|no|pending|stale
+--   $5 verdict, $6 reason, $7 provider, $8 provider_ref, $9 name and
+--   $10 registration_number as told, or NULL → state yes|no|pending|stale
 -- name: company_result
 SELECT state
   FROM company_result($1::bigint, $2::text, $3::text, $4::text, $5::text,
-                      $6::text, $7::text, $8::text, $9::text);
+                      $6::text, $7::text, $8::text, $9::text, $10::text);

@@ -583,6 +583,7 @@ corr_letter_draft_save(corr_page_t *p, ngx_uint_t checked)
 void
 corr_letter_evidence(corr_page_t *p)
 {
+    corr_str_t           reason, none = corr_null_str;
     corr_letter_form_t  *form = p->data;
     corr_gateway_op_t   *call = form->call;
 
@@ -590,9 +591,13 @@ corr_letter_evidence(corr_page_t *p)
         return;
     }
 
+    reason = call->verdict == CORR_VERDICT_YES ? none : call->reason;
+
     corr_db_add(p, CORR_SQL_COMPANY_EVIDENCE,
                 corr_pg_text(corr_form_value(p, "company_national_id")),
+                corr_pg_text(corr_form_value(p, "registration_number")),
                 corr_pg_text(corr_verdict_name(call->verdict)),
+                reason.len ? corr_pg_text(reason) : corr_pg_null(),
                 call->provider.len ? corr_pg_text(call->provider)
                                    : corr_pg_null(),
                 call->reference.len ? corr_pg_text(call->reference)

@@ -220,6 +220,7 @@ corr_company_resume(corr_owner_t *owner)
 static void
 corr_company_record(corr_company_check_t *check)
 {
+    corr_str_t          none = corr_null_str;
     corr_rows_t        *rows;
     corr_companies_t   *companies = check->companies;
     corr_gateway_op_t  *call = check->call;
@@ -233,13 +234,15 @@ corr_company_record(corr_company_check_t *check)
 
     rows = corr_pg_rows(companies->claim, 0);
 
-    (void) corr_pg_add(check->record, CORR_SQL_COMPANY_RESULT, 9,
+    (void) corr_pg_add(check->record, CORR_SQL_COMPANY_RESULT, 10,
         (corr_pg_param_t[]) {
             corr_pg_int(corr_rows_int(rows, check->row, "company_id")),
             corr_company_asked(check, "national_id"),
             corr_company_asked(check, "name"),
             corr_company_asked(check, "registration_number"),
             corr_pg_text(corr_verdict_name(call->verdict)),
+            corr_company_text(call->verdict == CORR_VERDICT_YES
+                              ? none : call->reason),
             corr_company_text(call->provider),
             corr_company_text(call->reference),
             corr_company_text(corr_gateway_taken(call, "name")),

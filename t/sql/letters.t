@@ -346,7 +346,8 @@ sub answered {
 
     return $pg->call($db, 'company_result', $t->{company_id},
         $t->{national_id}, $t->{name}, $t->{registration_number}, $verdict,
-        'z', 'r', $told[0], $told[1])->[0]{state};
+        $verdict eq 'yes' ? undef : 'timeout', 'z', 'r', $told[0],
+        $told[1])->[0]{state};
 }
 
 my $firm = legal_letter(name => 'بانک مرکزی');
@@ -399,8 +400,9 @@ is claimed(), 1, 'and is asked again';
 
 is $owner->selectrow_array(q{SELECT count(*) FROM identity_evidence
        WHERE step = 'company' AND company_national_id = '10101234569'
-         AND verdict = 'yes' AND provider = 'z' AND provider_ref = 'r'}), 1,
-   'the evidence is kept';
+         AND registration_number = '7' AND verdict = 'yes' AND reason IS NULL
+         AND provider = 'z' AND provider_ref = 'r'}), 1,
+   'the evidence is kept, with the number it is for';
 
 # a checked draft, sent with another company typed over it
 
