@@ -241,6 +241,21 @@ async function letter(who) {
        `${how}: the files are kept`);
 
     if (who.scripts) {
+        const field = page.locator('input[type=file]');
+        const news = page.locator('[data-news]');
+
+        await field.setInputFiles({ name: 'a.txt', mimeType: 'text/plain',
+                                    buffer: Buffer.from('a') });
+        await news.filter({ hasText: 'انتخاب کنید: JPEG' }).waitFor();
+        await field.setInputFiles([photo, photo, photo, better]);
+        await news.filter({ hasText: 'جا ندارد' }).waitFor();
+        is(await page.locator('[data-list] li').count(), 3,
+           `${how}: of five there is room for three more`);
+
+        for (let i = 0; i < 3; i++) {
+            await page.locator('[data-list] button').first().click();
+        }
+
         await page.locator('[name=kept_file]').last().uncheck();
     }
 
