@@ -419,6 +419,8 @@ $clerk->post(at($code) . '/reply', { %typed, body => '',
                                      canned_id => $canned });
 done($clerk->submit({ body => 'پاسخ نهایی ما' }, 'form[action$="/reply"]'),
      'replied', 'the final reply');
+is($p->value('SELECT uses FROM canned WHERE id = ?', $canned), 1,
+   'counts for the canned one that it came from');
 is($clerk->post(at($code) . '/reply', { submission_key => $reply_key,
        version => 1, body => 'پاسخ نهایی ما' })->status, 303,
    'the same form again is the same reply');

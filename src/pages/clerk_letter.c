@@ -62,8 +62,10 @@ static ngx_int_t corr_clerk_letter_find(corr_page_t *p);
 static ngx_int_t corr_clerk_letter_show(corr_page_t *p);
 static void corr_clerk_letter_chosen(corr_page_t *p, const char *name,
     corr_rows_t *rows, const char *field, const char *column);
-static void corr_clerk_letter_units(corr_page_t *p, corr_rows_t *units);
-static ngx_uint_t corr_clerk_letter_unit_typed(corr_page_t *p, int64_t id);
+static void corr_clerk_letter_ids(corr_page_t *p, const char *name,
+    corr_rows_t *rows, const char *field, const char *column);
+static ngx_uint_t corr_clerk_letter_id_typed(corr_page_t *p,
+    const char *field, int64_t id);
 static ngx_uint_t corr_clerk_letter_inserts(corr_page_t *p);
 static void corr_clerk_letter_insert(corr_page_t *p, corr_rows_t *filled);
 static void corr_clerk_letter_sms(corr_page_t *p, corr_rows_t *books);
@@ -290,8 +292,10 @@ corr_clerk_letter_show(corr_page_t *p)
 
     corr_clerk_letter_chosen(p, "books", corr_db_rows(p, LETTER_BOOKS),
                              "book", "book_code");
-    corr_clerk_letter_units(p, corr_db_rows(p, LETTER_UNITS));
-    corr_view_rows(view, "canned", corr_db_rows(p, LETTER_CANNED));
+    corr_clerk_letter_ids(p, "units", corr_db_rows(p, LETTER_UNITS), "unit",
+                          "unit_id");
+    corr_clerk_letter_ids(p, "canned", corr_db_rows(p, LETTER_CANNED),
+                          "canned_id", "canned_id");
 
     corr_clerk_letter_sms(p, corr_db_rows(p, LETTER_BOOKS));
 
@@ -326,31 +330,34 @@ corr_clerk_letter_chosen(corr_page_t *p, const char *name,
 }
 
 
+/* The same by numbers, of which a form may have several. */
+
 static void
-corr_clerk_letter_units(corr_page_t *p, corr_rows_t *units)
+corr_clerk_letter_ids(corr_page_t *p, const char *name, corr_rows_t *rows,
+    const char *field, const char *column)
 {
     unsigned      i;
     corr_view_t  *row;
 
-    for (i = 0; i < units->nrows; i++) {
-        row = corr_view_append(p->view, "units");
-        corr_view_row(row, units, i);
+    for (i = 0; i < rows->nrows; i++) {
+        row = corr_view_append(p->view, name);
+        corr_view_row(row, rows, i);
         corr_view_flag(row, "is_selected",
-                       corr_clerk_letter_unit_typed(p,
-                                      corr_rows_int(units, i, "unit_id")));
+                       corr_clerk_letter_id_typed(p, field,
+                                           corr_rows_int(rows, i, column)));
     }
 }
 
 
 static ngx_uint_t
-corr_clerk_letter_unit_typed(corr_page_t *p, int64_t id)
+corr_clerk_letter_id_typed(corr_page_t *p, const char *field, int64_t id)
 {
     uint64_t    typed;
     corr_str_t  value;
     ngx_uint_t  n;
 
     for (n = 0; n < CORR_UNITS_MAX; n++) {
-        value = corr_form_nth(p, "unit", n);
+        value = corr_form_nth(p, field, n);
 
         if (value.data == NULL) {
             break;
