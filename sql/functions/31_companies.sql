@@ -33,10 +33,17 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
                WHEN 'pending' IN (c.check_state, EXCLUDED.check_state)
                    THEN coalesce(EXCLUDED.check_next_at, c.check_next_at)
                END,
-           -- Another position has to be proven anew.
+           -- Another position has to be proven anew, and one in a company
+           -- of another name or number, unless a gateway knows it.
            position_proven_at = CASE WHEN c.position = EXCLUDED.position
+                AND (p_checked IS TRUE
+                     OR (c.name, c.registration_number) IS NOT DISTINCT FROM
+                        (EXCLUDED.name, EXCLUDED.registration_number))
                THEN c.position_proven_at END,
            position_proven_by = CASE WHEN c.position = EXCLUDED.position
+                AND (p_checked IS TRUE
+                     OR (c.name, c.registration_number) IS NOT DISTINCT FROM
+                        (EXCLUDED.name, EXCLUDED.registration_number))
                THEN c.position_proven_by END,
            position = EXCLUDED.position, used_at = now()
     RETURNING c.*

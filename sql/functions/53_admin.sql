@@ -649,7 +649,8 @@ $$;
 
 -- letter_prove_position(submission_key, tracking_code) → repeated: the
 -- sender's position in the company is proven, for this letter and for what
--- the same person sends for it in the same position.  CR404, CR409 conflict
+-- the same person sends for it in the same position, under the same name and
+-- registration number.  CR404, CR409 conflict
 -- (a natural person's letter).
 CREATE OR REPLACE FUNCTION letter_prove_position(p_submission_key text,
     p_code text)
@@ -681,11 +682,15 @@ BEGIN
         UPDATE companies AS c
            SET position_proven_at = now(), position_proven_by = v_me.id
          WHERE c.id = v_letter.company_id
-           AND c.position IS NOT DISTINCT FROM v_letter.position;
+           AND (c.position, c.name, c.registration_number)
+               IS NOT DISTINCT FROM (v_letter.position, v_letter.company_name,
+                                     v_letter.registration_number);
         UPDATE letters AS l
            SET position_proven = true, version = l.version + 1
          WHERE l.company_id = v_letter.company_id
-           AND l.position IS NOT DISTINCT FROM v_letter.position;
+           AND (l.position, l.company_name, l.registration_number)
+               IS NOT DISTINCT FROM (v_letter.position, v_letter.company_name,
+                                     v_letter.registration_number);
         PERFORM event_add(v_letter.id, 'position_proven', 'staff', v_me.id,
                           NULL, 'internal');
         PERFORM audit_staff('position_proven', 'letter', p_code);

@@ -371,6 +371,11 @@ is $pg->refused($db, sub {
        $pg->staff($db, $admin, 'staff_save', $admin->{id}, 'x', 'clerk',
                   undef) }),
    'CR409 staff_last_admin', 'one administrator stays';
+my $closed = letter();
+$pg->staff($db, $c1, 'letter_take', Cluster::key(), $closed);
+$pg->staff($db, $c1, 'letter_reply', Cluster::key(), $closed, 'پاسخ', 1, undef,
+           '[]');
+$pg->staff($db, $c1, 'letter_close', Cluster::key(), $closed, undef);
 my $moved = $pg->staff($db, $manager, 'staff_handover', $c1->{id}, $c2->{id});
 cmp_ok $moved->[0]{letters_moved}, '>', 0, 'handed over';
 $pg->staff($db, $admin, 'staff_disable', $c1->{id});
@@ -378,6 +383,17 @@ is @{$pg->call($db, 'staff_guard', $c1->{id}, 1)}, 0, 'the session is over';
 is $pg->refused($db, sub {
        $pg->staff($db, $c1, 'letter_note', Cluster::key(), $t, 'x') }),
    'CR401 session_ended', 'at the next write';
+# What the leaver had closed comes back as a new letter.
+is $owner->selectrow_array('SELECT owner_id FROM letters
+                             WHERE tracking_code = ?', undef, $closed),
+   $c1->{id}, 'a closed letter is not handed over';
+$pg->person($db, $ali, 'letter_followup', Cluster::key(), $closed, 'پیرو',
+            '[]');
+is state_of('owner_id', $closed), undef, 'a follow-up makes it nobody’s';
+ok scalar(grep { $_->{tracking_code} eq $closed }
+          @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'new', (undef) x 5, 200)}),
+   'and it is among the new ones';
+
 $pg->staff($db, $admin, 'staff_enable', $c1->{id});
 is @{$pg->call($db, 'staff_guard', $c1->{id}, 1)}, 0, 'and stays over';
 

@@ -404,6 +404,18 @@ is $owner->selectrow_array(q{SELECT count(*) FROM identity_evidence
          AND provider = 'z' AND provider_ref = 'r'}), 1,
    'the evidence is kept, with the number it is for';
 
+# a proven position holds for the company as it was shown to the clerk
+
+my $prover = $pg->make_staff('clerk');
+my $judged = legal_letter();
+$pg->staff($db, $prover, 'letter_prove_position', Cluster::key(), $judged);
+ok of_letter('position_proven', $judged), 'a position is proven';
+ok of_letter('position_proven', legal_letter()), 'for the next letter as well';
+my $typed = legal_letter(name => 'نامی که کسی ندیده');
+ok !of_letter('position_proven', $typed), 'not under another name';
+ok !of_letter('position_proven', legal_letter(number => '999')),
+   'nor with another number';
+
 # a checked draft, sent with another company typed over it
 
 my $drafted = $pg->person($db, $ali, 'draft_save', undef,
