@@ -1285,7 +1285,8 @@ corr_http_action(corr_http_t *http, curl_socket_t fd, int mask)
 
         /* none of its transfers can be trusted any more */
 
-        ngx_log_error(NGX_LOG_ALERT, http->log, 0,
+        ngx_log_error(NGX_LOG_ALERT, http->log,
+                      rc == CURLM_OUT_OF_MEMORY ? NGX_ENOMEM : 0,
                       "curl_multi_socket_action() failed: %s",
                       curl_multi_strerror(rc));
 
