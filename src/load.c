@@ -233,6 +233,14 @@ corr_load_host(ngx_conf_t *cf, corr_settings_t *s)
 
     s->host.len = p - s->host.data;
 
+    /* a receipt's address is this and the prefix of its location */
+
+    if (ngx_strlchr(p, last, '/') != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence_url\" \"%V\" has a path", &s->url);
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 

@@ -29,6 +29,11 @@ my %wrong = (
                                       'correspondence_captcha perhaps;' ] ] ],
     'an interval of nothing' => [
         http => "    correspondence_relay_interval 0;\n" ],
+    'a subject the database does not take' => [
+        http => "    correspondence_subject_max 301;\n" ],
+    'an address with a path' => [ replace => [
+        [ qr/correspondence_url .*;/,
+          'correspondence_url https://example.ir/portal;' ] ] ],
     'no such html' => [ replace => [ [ qr/correspondence_html .*;/,
                                        'correspondence_html /nowhere;' ] ] ],
     'an SMS that takes too many parts' => [
