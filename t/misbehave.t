@@ -152,6 +152,33 @@ is($n->dom->at('#mobile')->val, '123', 'the digits are kept');
 is($p->value('SELECT count(*) FROM codes WHERE national_code = ?', $code), 0,
    'no code was made');
 
+# another mobile, logged in
+
+my $me = $p->browser;
+forget();
+my $mine = $me->signup;
+system("redis-cli -s $redis set faults:127.0.0.1 3 ex 60 >/dev/null");
+$me->get('/desk/profile/mobile');
+ok($me->dom->at('[name="captcha"]'), 'another mobile: a captcha');
+$mobile = mobile();
+$me->submit({ mobile => $mobile });
+is($me->status, 422, 'another mobile: no answer');
+is($me->error('captcha'), 'خطا: ' . msg('captcha_required'), 'asks for it');
+is($me->dom->at('#mobile')->val, $mobile, 'the number is kept');
+$me->submit({ mobile => $mobile, captcha_new => 1 });
+is($me->status, 200, 'another picture');
+is(summary($me), '', 'is no error');
+is($p->value('SELECT count(*) FROM codes WHERE mobile = ?', $mobile), 0,
+   'no code was made');
+$me->submit({ mobile => $mobile,
+    captcha => $p->captcha_answer(
+        $me->dom->at('[name="captcha_id"]')->attr('value')) });
+is($me->path, '/desk/profile/mobile?sent=1', 'a right answer lets on');
+$me->follow->submit({ code => $p->sms_code($mobile) });
+is($me->path, '/desk/identity?flash=mobile_changed',
+   'the code itself needs none');
+system("redis-cli -s $redis set faults:127.0.0.1 3 ex 60 >/dev/null");
+
 # a right answer, once
 
 sub right {

@@ -13,11 +13,15 @@
 --   address_hour 60, address_day 300, total_day 100000, person_tries 10
 
 -- Makes room for a code or says how long to wait.  Sliding windows are exact:
--- the time when the n-th last row leaves the window.  Browsers known to be
--- the owner's have allowances of their own, so that a stranger who uses up
--- the others locks nobody out.
-CREATE OR REPLACE FUNCTION code_wait(p_national_code text, p_mobile text,
-    p_browser text, p_known boolean, p_address text, p_limits jsonb)
+-- the time when the n-th last row leaves the window.  Codes for the owner's
+-- own mobile in the owner's own browsers have allowances of their own, so
+-- that a stranger who uses up the others locks nobody out.  A password makes
+-- another such browser for nothing: the person's day counts all of them.
+-- Another mobile is asked for by the owner alone, logged in: what strangers
+-- ask for under the same national code does not count against that.
+CREATE OR REPLACE FUNCTION code_wait(p_purpose text, p_national_code text,
+    p_mobile text, p_browser text, p_known boolean, p_address text,
+    p_limits jsonb)
 RETURNS integer
 LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
 DECLARE
@@ -67,7 +71,8 @@ BEGIN
             SELECT created_at FROM codes
              WHERE v_row.col = 'national_code'
                AND national_code = p_national_code
-               AND known = p_known AND (NOT p_known OR browser = p_browser)
+               AND known = p_known
+               AND (purpose = 'mobile') = (p_purpose = 'mobile')
                AND created_at > v_now - v_row.span
             UNION ALL
             SELECT created_at FROM codes
@@ -119,10 +124,11 @@ BEGIN
     v_known := EXISTS (SELECT FROM person_browsers AS b
                         JOIN persons AS p ON p.id = b.person_id
                        WHERE p.national_code = p_national_code
+                         AND p.mobile = p_mobile
                          AND p.status = 'active' AND b.browser = p_browser);
 
-    v_wait := code_wait(p_national_code, p_mobile, p_browser, v_known,
-                        p_address, p_limits);
+    v_wait := code_wait(p_purpose, p_national_code, p_mobile, p_browser,
+                        v_known, p_address, p_limits);
 
     IF v_wait > 0 THEN
         verdict := 'wait';

@@ -43,11 +43,12 @@ const corr_step_pt  corr_profile_save_steps[] = {
 };
 
 const corr_step_pt  corr_profile_mobile_steps[] = {
-    corr_mobile_find, corr_mobile_show, NULL
+    corr_page_captcha, corr_mobile_find, corr_mobile_show, NULL
 };
 
 const corr_step_pt  corr_profile_mobile_post_steps[] = {
-    corr_mobile_post, NULL
+    corr_page_captcha_due, corr_mobile_post, corr_page_captcha_check,
+    corr_mobile_request, NULL
 };
 
 
@@ -149,25 +150,30 @@ corr_mobile_show(corr_page_t *p)
 }
 
 
+/* The code has tries of its own; the form that asks for one goes on. */
+
 static ngx_int_t
 corr_mobile_post(corr_page_t *p)
 {
-    return corr_form_raw(p, "code").data ? corr_code_verify(p)
-                                         : corr_mobile_request(p);
+    if (corr_form_raw(p, "code").data) {
+        return corr_code_verify(p);
+    }
+
+    if (p->captcha_due && corr_captcha_new_wanted(p)) {
+        return NGX_OK;
+    }
+
+    if (corr_form_check(p, corr_mobile_rules) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
 }
 
 
 static ngx_int_t
 corr_mobile_request(corr_page_t *p)
 {
-    if (corr_form_check(p, corr_mobile_rules) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
-
     return corr_code_ask(p, CORR_SQL_MOBILE_REQUEST,
                          corr_pg_text(corr_form_value(p, "mobile")));
 }

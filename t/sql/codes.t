@@ -187,6 +187,51 @@ is ask(login => $ali, browser => 'home', code => 'fresh')->{verdict}, 'sent',
    'the owner’s browser does not';
 is verify(login => 'fresh', 'home')->{verdict}, 'ok', 'and gets in';
 
+# Another mobile: every log-in by password makes one more known browser.
+
+forget;
+my $victim = '09121112233';
+
+
+sub change {
+    my ($browser, $mobile, $address) = @_;
+
+    return $pg->person($db, $ali, 'mobile_request', $mobile // $victim,
+                       $browser, $address // '10.0.0.1', 'right', 'secret',
+                       $limits)->[0]{verdict};
+}
+
+
+$owner->do('INSERT INTO person_browsers (person_id, browser) VALUES (?, ?)',
+           undef, $ali->{id}, "jar$_") for 1 .. 10;
+is join(' ', map { change("jar$_") } 1 .. 10),
+   'sent sent sent sent sent sent wait wait wait wait',
+   'ten browsers of one account: six codes to a foreign mobile';
+$pg->person($db, $ali, 'mobile_verify', "jar$_", 'guess', '{}') for 1 .. 6;
+is $owner->selectrow_array('SELECT failures FROM tries WHERE key = ?', undef,
+                           "$ali->{national_code}:$victim"), 6,
+   'and guesses are counted over all of them';
+is ask(login => $ali, browser => 'jar1', code => 'own')->{verdict}, 'sent',
+   'the owner’s mobile has its own allowance in such a browser';
+is verify(login => 'own', 'jar1')->{verdict}, 'ok', 'and a log-in';
+
+forget;
+$n = grep { change('jar1', sprintf('0915%07d', $_), "10.4.0.$_") eq 'sent' }
+     1 .. 25;
+is $n, 20, 'a day’s codes of one person, over all mobiles';
+
+forget;
+ask(login => $ali, mobile => sprintf('0916%07d', $_), browser => "evil$_",
+    address => "10.5.0.$_") for 1 .. 25;
+is change('jar1'), 'sent', 'a stranger’s do not count against the owner’s';
+
+forget;
+$n = grep { ask(login => $ali, browser => "jar$_")->{verdict} eq 'sent' }
+     map { ($_) x 3 } 1 .. 10;
+is $n, 20, 'nor do ten browsers make more of the owner’s mobile';
+is ask(login => $ali, browser => 'away')->{verdict}, 'sent',
+   'where a new browser still has its allowance';
+
 # Passwords ---------------------------------------------------------------------------
 
 forget;
