@@ -51,6 +51,15 @@ for (1 .. 5) {
 }
 
 is(faults(), 0, 'five sign-ups that were confirmed are no fault');
+
+{
+    my $me = $p->browser->signup;
+
+    $p->db->do("UPDATE codes SET created_at = created_at - interval '1 h'");
+    $p->browser->login_code(@$me{qw(national_code mobile)}) for 1 .. 3;
+    is(faults(), 0, 'nor are log-ins by code');
+    $p->db->do("UPDATE codes SET created_at = created_at - interval '1 h'");
+}
 ok(!$b->get('/signup')->dom->at('[name="captcha"]'), 'and no captcha');
 
 # what was forgotten before it was confirmed gives no credit
@@ -226,6 +235,18 @@ for (1 .. 2) {
 }
 is(faults(), 2, 'wrong passwords count');
 
+# so do mobiles that were shown, masked, without a code in the end
+
+forget();
+for (1 .. 3) {
+    $n->get('/login/code')->submit({ national_code => national_code() });
+    is($n->path, '/login/code/mobile', 'a mobile, masked');
+}
+is(faults(), 3, 'mobiles that were looked at count');
+$n->get('/login/code')->submit({ national_code => national_code() });
+is($n->error('captcha'), 'خطا: ' . msg('captcha_required'),
+   'and end in a captcha');
+
 # Much was tried about one number, wherever from: it has captchas at every
 # address, its neighbours none.
 
@@ -275,15 +296,28 @@ unlike(`redis-cli -s $redis --scan`, qr/\b\d{10}\b/,
 
 forget();
 
-my @status;
-for (1 .. 12) {
-    $n->get('/login')->submit({ national_code => national_code(),
-                                password => 'x' });
-    push @status, $n->status;
+for my $case ([ '/login', { password => 'x' } ], [ '/login/code', {} ],
+              [ '/clerk/login', { username => 'nobody', password => 'x' } ])
+{
+    my ($path, $fields) = @$case;
+    my $n = $p->browser;
+    my @status;
+
+    forget();
+
+    for (1 .. 12) {
+        $n->get($path)->submit({ $path =~ /clerk/ ? ()
+                                 : (national_code => national_code()),
+                                 %$fields });
+        push @status, $n->status;
+    }
+
+    is((sort @status)[-1], 429, "$path: a rate of log-ins")
+        or diag "@status";
+    ok($n->status != 429 || $n->header('Retry-After') <= 60,
+       "$path: for a minute");
+    is($n->get($path)->status, 200, "$path: the page itself is free");
 }
-is((sort @status)[-1], 429, 'a rate of log-ins') or diag "@status";
-ok($n->status != 429 || $n->header('Retry-After') <= 60, 'for a minute');
-is($n->get('/login')->status, 200, 'the page itself is free');
 
 # off is off
 

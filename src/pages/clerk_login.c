@@ -34,7 +34,7 @@ const corr_step_pt  corr_clerk_login_steps[] = {
 };
 
 const corr_step_pt  corr_clerk_login_try_steps[] = {
-    corr_signin_try, NULL
+    corr_page_login_rate, corr_signin_try, NULL
 };
 
 const corr_step_pt  corr_clerk_totp_steps[] = {

@@ -52,8 +52,8 @@ const corr_step_pt  corr_login_code_steps[] = {
 };
 
 const corr_step_pt  corr_login_code_check_steps[] = {
-    corr_page_captcha_due, corr_login_code_check, corr_page_captcha_check,
-    corr_login_code_next, NULL
+    corr_page_login_rate, corr_page_captcha_due, corr_login_code_check,
+    corr_page_captcha_check, corr_login_code_next, NULL
 };
 
 const corr_step_pt  corr_login_mobile_steps[] = {
@@ -91,7 +91,11 @@ corr_login_code_check(corr_page_t *p)
 }
 
 
-/* What the next pages know: the national code, and where to go behind them. */
+/*
+ * What the next pages know: the national code, and where to go behind them.
+ * They show a mobile, masked: whoever asks for many of them is to blame, and
+ * whoever types the code in the end is forgiven.
+ */
 
 static ngx_int_t
 corr_login_code_next(corr_page_t *p)
@@ -117,6 +121,8 @@ corr_login_code_next(corr_page_t *p)
     if (corr_carry_set(p, corr_make_str(carry, last - carry)) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    corr_captcha_blame(p);
 
     return corr_reply_redirect(p, "/login/code/mobile");
 }
@@ -293,6 +299,10 @@ corr_login_code_right(corr_page_t *p)
     corr_rows_t  *rows;
 
     rows = corr_db_rows(p, 0);
+
+    /* the code is forgiven already; this is for the national code */
+
+    corr_captcha_forgive(p);
 
     return corr_session_start(p, CORR_A_PERSON,
                               corr_rows_int(rows, 0, "person_id"),
