@@ -453,6 +453,26 @@ BEGIN
 END
 $$;
 
+-- A reading of a file, for the audit.  A viewer fetches a file in pieces, so
+-- that what one reads again within ten minutes, from the same address, is the
+-- same reading.
+CREATE OR REPLACE FUNCTION file_read_note(p_actor text, p_id bigint,
+    p_file uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM FROM audit AS a
+      WHERE a.object = 'file' AND a.object_id = p_file::text
+        AND a.action = 'file_read' AND a.actor = p_actor AND a.actor_id = p_id
+        AND a.address IS NOT DISTINCT FROM context_address()
+        AND a.at > now() - interval '10 minutes';
+
+    IF NOT FOUND THEN
+        PERFORM audit_add(p_actor, p_id, NULL, 'file_read', 'file',
+                          p_file::text, context_address());
+    END IF;
+END
+$$;
+
 -- file_read(file) → true: a citizen's download in the audit.  It is alone in
 -- its transaction, and nobody waits for a disk or a standby because somebody
 -- read what is theirs: a server that falls within half a second may lose the
@@ -463,7 +483,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true),
-            audit_person('file_read', 'file', p_file::text);
+            file_read_note('person', context_id('person'), p_file);
     RETURN true;
 END
 $$;

@@ -700,7 +700,7 @@ CREATE OR REPLACE FUNCTION staff_file_read(p_file uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 BEGIN
-    PERFORM audit_staff('file_read', 'file', p_file::text);
+    PERFORM file_read_note('staff', context_id('staff'), p_file);
     RETURN true;
 END
 $$;

@@ -12,7 +12,6 @@
 
 static ngx_int_t corr_file_find(corr_page_t *p);
 static ngx_int_t corr_file_send(corr_page_t *p);
-static ngx_uint_t corr_file_continued(corr_page_t *p);
 
 
 const corr_step_pt  corr_file_steps[] = {
@@ -33,7 +32,9 @@ corr_file_find(corr_page_t *p)
 
     staff = p->session.who == CORR_A_STAFF;
 
-    if (corr_file_continued(p)) {
+    /* the header is asked for without being a reading; every piece is one */
+
+    if (p->request->method == NGX_HTTP_HEAD) {
         corr_db_begin(p, CORR_READ);
         statement = staff ? CORR_SQL_CLERK_FILES_SHOW : CORR_SQL_FILES_SHOW;
 
@@ -85,26 +86,4 @@ corr_file_send(corr_page_t *p)
                                  : CORR_STR("application/octet-stream"),
                            corr_rows_text(file, 0, "name"),
                            known != NULL);
-}
-
-
-/*
- * A PDF viewer reads a file in pieces; its first piece is the reading.  The
- * header is asked for without being a reading.
- */
-
-static ngx_uint_t
-corr_file_continued(corr_page_t *p)
-{
-    corr_str_t  range;
-
-    if (p->request->method == NGX_HTTP_HEAD) {
-        return 1;
-    }
-
-    range = corr_request_header(p->request, "range");
-
-    return range.len > 8
-           && ngx_strncasecmp(range.data, (u_char *) "bytes=", 6) == 0
-           && !(range.data[6] == '0' && range.data[7] == '-');
 }
