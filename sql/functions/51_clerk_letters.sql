@@ -34,6 +34,22 @@ LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
                       AND e.letter_id = p_letter)
 $$;
 
+-- May this expert have this file of a letter?  What other units wrote about it
+-- among themselves is not for them.
+CREATE OR REPLACE FUNCTION expert_sees_file(p_staff bigint, p_letter bigint,
+    p_visibility text, p_event bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM expert_letters AS e
+                    WHERE e.staff_id = p_staff AND e.letter_id = p_letter)
+       AND (p_visibility = 'citizen'
+            OR NOT EXISTS (
+                SELECT FROM events AS v
+                 WHERE v.id = p_event AND v.unit_id IS NOT NULL
+                   AND v.unit_id NOT IN (
+                       SELECT u.unit_id FROM staff_units AS u
+                        WHERE u.staff_id = p_staff)))
+$$;
+
 -- For whom may p_me act as p_other today?  p_other when p_me is the
 -- substitute; NULL otherwise.
 CREATE OR REPLACE FUNCTION acts_for(p_me bigint, p_other bigint)

@@ -50,7 +50,7 @@ BEGIN
                 'search_query', 'setting_int', 'inbox', 'inbox_filters',
                 'inbox_counts', 'units_of', 'owners_of', 'one_of',
                 'unit_letters', 'clerk_search', 'canned_fill',
-                'digits_shown', 'page_cursor',
+                'digits_shown', 'expert_sees_file', 'page_cursor',
                 'page_cursor_at', 'page_cursor_id'))
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO correspondence_portal',

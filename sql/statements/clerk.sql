@@ -231,6 +231,7 @@ SELECT e.id AS event_id, e.kind, e.at, e.actor <> 'person' AS from_body,
  WHERE l.tracking_code = $1::text
  ORDER BY e.id;
 
+-- Their files, and no others.  $1 tracking code, $2 staff
 -- name: clerk_letter_event_files
 SELECT f.event_id, f.id AS file_id, f.name,
        (f.size + 1023) / 1024 AS size_kb, f.media_type,
@@ -238,7 +239,10 @@ SELECT f.event_id, f.id AS file_id, f.name,
   FROM letters AS l
   JOIN files AS f ON f.letter_id = l.id
   JOIN events AS e ON e.id = f.event_id AND e.kind <> 'letter_sent'
+  JOIN staff AS s ON s.id = $2::bigint
  WHERE l.tracking_code = $1::text
+   AND (s.role <> 'expert'
+        OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id))
  ORDER BY f.event_id, f.position;
 
 --   $1 tracking code, $2 staff

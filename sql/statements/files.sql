@@ -29,9 +29,8 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
   JOIN staff AS s ON s.id = $1::bigint
  WHERE f.id = $2::uuid
    AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
-        OR f.letter_id IS NOT NULL AND (s.role <> 'expert' OR EXISTS (
-            SELECT FROM expert_letters AS e
-             WHERE e.staff_id = s.id AND e.letter_id = f.letter_id)));
+        OR f.letter_id IS NOT NULL AND (s.role <> 'expert'
+            OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id)));
 
 -- The same after staff_guard_write, into the audit.
 -- name: clerk_file_read
@@ -41,9 +40,8 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
   JOIN staff AS s ON s.id = $1::bigint
  WHERE f.id = $2::uuid
    AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
-        OR f.letter_id IS NOT NULL AND (s.role <> 'expert' OR EXISTS (
-            SELECT FROM expert_letters AS e
-             WHERE e.staff_id = s.id AND e.letter_id = f.letter_id)));
+        OR f.letter_id IS NOT NULL AND (s.role <> 'expert'
+            OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id)));
 
 -- The collector; see functions/40_letters.sql.
 --   $1 JSON list of hex SHA-256 → sha256 (hex): no row names them

@@ -234,7 +234,7 @@ corr_clerk_letter_find(corr_page_t *p)
     corr_db_add(p, CORR_SQL_CLERK_LETTER_SHOW, me, code);
     corr_db_add(p, CORR_SQL_CLERK_LETTER_FILES, code);
     corr_db_add(p, CORR_SQL_CLERK_LETTER_EVENTS, code, me);
-    corr_db_add(p, CORR_SQL_CLERK_LETTER_EVENT_FILES, code);
+    corr_db_add(p, CORR_SQL_CLERK_LETTER_EVENT_FILES, code, me);
     corr_db_add(p, CORR_SQL_CLERK_LETTER_REFERRALS, code, me);
     corr_db_add(p, CORR_SQL_CLERK_LETTER_VIEWERS, code, me);
     corr_db_add(p, CORR_SQL_CLERK_LETTER_PERSON, code, me);

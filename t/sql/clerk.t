@@ -197,6 +197,33 @@ my ($internal) = $owner->selectrow_array(
 is @{$pg->call($db, 'files_show', $ali->{id}, $internal)}, 0,
    'even by its address';
 
+# Nor for an expert of another unit that has the letter too: by no way.
+
+sub expert_gets {
+    my ($who, $id) = @_;
+
+    return join ' ',
+        scalar @{$pg->call($db, 'clerk_files_show', $who->{id}, $id)},
+        scalar @{$pg->staff($db, $who, 'clerk_file_read', $who->{id}, $id)},
+        scalar grep { $_->{file_id} eq $id }
+            @{$pg->call($db, 'clerk_letter_event_files', $t, $who->{id})};
+}
+
+$pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["finance"]', '',
+           undef, undef);
+is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 1,
+   'another unit has the letter';
+is expert_gets($e2, $internal), '0 0 0', 'not the first one’s file';
+is expert_gets($e1, $internal), '1 1 1', 'whose own expert has it';
+is expert_gets($c1, $internal), '1 1 1', 'and the clerk';
+is join(' ', map { scalar @{$pg->call($db, 'clerk_files_show', $_->{id},
+                                      $file)} } $e1, $e2), '1 1',
+   'the sender’s file is for both';
+
+my ($others) = map { $_->{referral_id} } grep { $_->{state} eq 'waiting' }
+    @{$pg->call($db, 'clerk_letter_referrals', $t, $c1->{id})};
+$pg->staff($db, $c1, 'referral_recall', Cluster::key(), $others, '');
+
 # A return takes it from the unit as well; referred once more it is back.
 $pg->staff($db, $c1, 'letter_refer', Cluster::key(), $t, '["finance"]', '',
            undef, undef);
