@@ -173,7 +173,8 @@ for my $kind (sort keys %routes) {
 
 # The people, and the owner's things.
 
-my $p = Portal->new(workers => 2);
+my $p = Portal->new(workers => 2,
+    http => "    correspondence_login_rate 1000;\n");
 
 $p->{staff} = Staff::make_all($p->instance,
     [ expert => 'نیما حقوقی', 'legal', 'lawyer' ],
@@ -364,6 +365,24 @@ for my $kind (qw(citizen clerk)) {
 }
 
 is_deeply(state(), $before, 'nobody who was refused changed anything');
+
+# Each role that was refused stands in the audit, a GET as page and as data.
+
+my %refused;
+
+for my $route (sort keys %{ $table{clerk} }) {
+    my ($method, $path) = split ' ', $route;
+
+    $refused{$path} += $method eq 'GET' ? 2 : 1
+        for grep { $_ eq '403' } values %{ $table{clerk}{$route} };
+}
+
+is_deeply({ map { $_->{object_id} => $_->{n} } $p->sql(
+              q{SELECT object_id, count(*) AS n FROM audit
+                 WHERE actor = 'staff' AND action = 'refused'
+                   AND object = 'route' AND address <> ''
+                 GROUP BY object_id}) },
+          \%refused, 'each refusal of a role is written down');
 
 # Then what is allowed, log-out last.
 

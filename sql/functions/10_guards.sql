@@ -75,13 +75,13 @@ BEGIN
 END
 $$;
 
--- audit_refused(actor, actor id, what, address): a refusal, for the record.
+-- audit_refused(actor, actor id, route, address): a refusal, for the record.
 CREATE OR REPLACE FUNCTION audit_refused(p_actor text, p_actor_id bigint,
-    p_what text, p_address text) RETURNS boolean
+    p_route text, p_address text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 BEGIN
-    PERFORM audit_add(p_actor, p_actor_id, NULL, 'refused', 'route', p_what,
+    PERFORM audit_add(p_actor, p_actor_id, NULL, 'refused', 'route', p_route,
                       p_address);
     RETURN true;
 END

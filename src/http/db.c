@@ -58,6 +58,10 @@ static ngx_int_t corr_db_resend(corr_page_t *p);
 static ngx_int_t corr_db_check_guard(corr_page_t *p);
 static void corr_db_me(corr_page_t *p, corr_rows_t *rows);
 static ngx_uint_t corr_db_role(corr_str_t role);
+static ngx_int_t corr_db_refuse(corr_page_t *p);
+static ngx_int_t corr_db_refuse_failed(corr_page_t *p, const char *state,
+    corr_str_t message, corr_str_t detail);
+static ngx_int_t corr_db_refuse_noted(corr_page_t *p);
 static ngx_int_t corr_db_failed(corr_page_t *p);
 static ngx_int_t corr_db_input(corr_page_t *p, ngx_uint_t status,
     corr_str_t message, corr_str_t detail);
@@ -494,8 +498,7 @@ corr_db_check_guard(corr_page_t *p)
     who = p->route->who;
 
     if ((who & CORR_STAFF) && !(who & p->session.roles)) {
-        return corr_reply_error(p, NGX_HTTP_FORBIDDEN, CORR_MSG_ROLE_REFUSED,
-                                0, "role");
+        return corr_db_refuse(p);
     }
 
     if (((who & CORR_LEVEL2) && p->session.level < 2)
@@ -537,6 +540,53 @@ corr_db_role(corr_str_t role)
 }
 
 
+/*
+ * A role that may not: a line in the audit first.  What the page itself did
+ * was rolled back, or only read.
+ */
+
+static ngx_int_t
+corr_db_refuse(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+
+    corr_db_add(p, CORR_SQL_AUDIT_REFUSED, corr_pg_text(CORR_STR("staff")),
+                corr_pg_int(p->session.id),
+                corr_pg_text(corr_from_ngx(p->route->path)),
+                corr_pg_text(corr_from_ngx(
+                    p->request->connection->addr_text)));
+
+    corr_db_on_refusal(p, corr_db_refuse_failed);
+
+    return corr_db_send(p, corr_db_refuse_noted);
+}
+
+
+/* No line, and no less refused. */
+
+static ngx_int_t
+corr_db_refuse_failed(corr_page_t *p, const char *state, corr_str_t message,
+    corr_str_t detail)
+{
+    (void) detail;
+
+    ngx_log_error(NGX_LOG_ERR, p->log, 0,
+                  "correspondence: a refusal was not written to the audit: "
+                  "PostgreSQL %s: %*s",
+                  state, message.len, message.data);
+
+    return corr_db_refuse_noted(p);
+}
+
+
+static ngx_int_t
+corr_db_refuse_noted(corr_page_t *p)
+{
+    return corr_reply_error(p, NGX_HTTP_FORBIDDEN, CORR_MSG_ROLE_REFUSED, 0,
+                            "role");
+}
+
+
 /* What the functions in sql/ raise, and what the server itself may. */
 
 static ngx_int_t
@@ -560,6 +610,12 @@ corr_db_failed(corr_page_t *p)
     if (ngx_strcmp(state, "CR401") == 0) {
         p->session.who = CORR_NOBODY;
         return corr_session_missing(p);
+    }
+
+    if (ngx_strcmp(state, "CR403") == 0
+        && corr_str_is(op->message, "role_refused"))
+    {
+        return corr_db_refuse(p);
     }
 
     if (ngx_strcmp(state, "CR403") == 0) {
