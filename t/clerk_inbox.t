@@ -216,6 +216,14 @@ for my $case (
 is(search($expert, 'درخواست'), $water, 'an expert finds what is theirs');
 is(search($expert, $book), '', 'and nothing else');
 
+is(search($clerk, $book), $book, 'a number');
+is_deeply($p->db->selectrow_arrayref(q{SELECT actor, object, object_id,
+              details::text FROM audit WHERE action = 'read'
+              ORDER BY id DESC LIMIT 1}),
+          [ 'staff', 'search', undef,
+            '{"length": ' . length($book) . '}' ],
+          'the audit has the search, and not what for');
+
 search($clerk, 'یوسفی');
 is($clerk->json('/clerk/' . ($clerk->tx->req->url->path_query =~
        s{^/clerk/}{}r))->{q}, 'یوسفی', 'what was searched is shown');

@@ -9,6 +9,7 @@
 
 #include "../lib/escape.h"
 #include "../lib/jalali.h"
+#include "../lib/text.h"
 #include "../services/secrets.h"
 
 
@@ -40,7 +41,7 @@ static corr_str_t corr_inbox_url(corr_page_t *p, corr_inbox_t *ctx);
 static corr_str_t corr_inbox_args(corr_page_t *p,
     const corr_fields_t *fields);
 static ngx_int_t corr_inbox_search(corr_page_t *p);
-static ngx_int_t corr_inbox_search_guarded(corr_page_t *p);
+static ngx_int_t corr_inbox_search_noted(corr_page_t *p);
 static ngx_int_t corr_inbox_search_kept(corr_page_t *p);
 static corr_str_t corr_inbox_search_key(corr_page_t *p, corr_str_t id);
 
@@ -317,9 +318,13 @@ corr_inbox_args(corr_page_t *p, const corr_fields_t *fields)
 }
 
 
+/* The audit knows that somebody searched; what for may be a national code. */
+
 static ngx_int_t
 corr_inbox_search(corr_page_t *p)
 {
+    corr_str_t  details;
+
     if (corr_form_check(p, corr_search_rules) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -328,14 +333,19 @@ corr_inbox_search(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    corr_db_begin(p, CORR_READ);
+    details = corr_clerk_text(p, "{\"length\":%uz}",
+                              corr_utf8_length(corr_form_value(p, "q")));
 
-    return corr_db_send(p, corr_inbox_search_guarded);
+    corr_db_begin(p, CORR_WRITE);
+    corr_db_add(p, CORR_SQL_STAFF_READ, corr_pg_text(CORR_STR("search")),
+                corr_pg_text(details));
+
+    return corr_db_send(p, corr_inbox_search_noted);
 }
 
 
 static ngx_int_t
-corr_inbox_search_guarded(corr_page_t *p)
+corr_inbox_search_noted(corr_page_t *p)
 {
     u_char        *id;
     corr_str_t     argv[5];
