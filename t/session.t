@@ -124,6 +124,9 @@ $b->get('/desk/sessions');
 $b->post('/desk/sessions', { session_id => $victim->{session_id} });
 is($b->follow->flash, msg('flash_session_ended'), 'one of them is ended');
 is($more[0]->get('/desk')->status, 303, 'and is over');
+is($p->value(q{SELECT count(*) FROM audit WHERE action = 'session_ended'
+               AND actor = 'person' AND actor_id = object_id::bigint}), 1,
+   'with a line in the audit');
 is($more[1]->get('/desk')->status, 200, 'the others are not');
 is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 3, 'three now');
 

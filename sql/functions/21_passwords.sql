@@ -176,6 +176,18 @@ BEGIN
 END
 $$;
 
+-- After guard_person: session_ended_note() → true: another session of one's
+-- own, which only Redis knows; the line in the audit.
+CREATE OR REPLACE FUNCTION session_ended_note() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM audit_person('session_ended', 'person',
+                         context_id('person')::text);
+    RETURN true;
+END
+$$;
+
 -- After guard_person: logout_note() → true: the line in the audit.
 CREATE OR REPLACE FUNCTION logout_note() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

@@ -68,6 +68,10 @@ SELECT session_epoch FROM password_set($1::text, $2::text);
 -- name: sessions_end
 SELECT session_epoch FROM sessions_end();
 
+-- After person_guard_write: one other session ends.
+-- name: session_ended
+SELECT session_ended_note() AS ok;
+
 -- After person_guard_write.
 -- name: logout
 SELECT logout_note() AS ok;

@@ -9,6 +9,7 @@
 
 typedef struct {
     ngx_array_t             *list;         /* corr_session_info_t */
+    corr_session_info_t     *other;        /* the one to end */
 } corr_sessions_t;
 
 
@@ -19,6 +20,7 @@ static void corr_sessions_row(corr_page_t *p, corr_session_info_t *info);
 static ngx_int_t corr_sessions_post(corr_page_t *p);
 static ngx_int_t corr_sessions_find(corr_page_t *p);
 static ngx_int_t corr_sessions_end_one(corr_page_t *p);
+static ngx_int_t corr_sessions_one_noted(corr_page_t *p);
 static ngx_int_t corr_sessions_one_ended(corr_page_t *p);
 static ngx_int_t corr_sessions_ended(corr_page_t *p);
 static ngx_int_t corr_sessions_end_all(corr_page_t *p);
@@ -153,14 +155,27 @@ corr_sessions_end_one(corr_page_t *p)
 
     for (i = 0; i < ctx->list->nelts; i++) {
         if (corr_str_eq(info[i].id, id) && !info[i].current) {
-            return corr_session_end_other(p, &info[i],
-                                          corr_sessions_one_ended);
+            ctx->other = &info[i];
+
+            corr_db_begin(p, CORR_WRITE);
+            corr_db_add(p, CORR_SQL_SESSION_ENDED);
+
+            return corr_db_send(p, corr_sessions_one_noted);
         }
     }
 
     /* it has ended by itself */
 
     return corr_sessions_one_ended(p);
+}
+
+
+static ngx_int_t
+corr_sessions_one_noted(corr_page_t *p)
+{
+    corr_sessions_t  *ctx = p->data;
+
+    return corr_session_end_other(p, ctx->other, corr_sessions_one_ended);
 }
 
 
