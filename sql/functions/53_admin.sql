@@ -441,7 +441,7 @@ END
 $$;
 
 -- staff_handover(from, to) → letters, tickets: how many moved.  Manager,
--- admin.  CR422 to:staff_unknown (not active, or an expert), to:substitute_same.
+-- admin.  A line of the audit for each letter, and one for all.  CR422 to:staff_unknown (not active, or an expert), to:substitute_same.
 CREATE OR REPLACE FUNCTION staff_handover(p_from bigint, p_to bigint)
 RETURNS TABLE (letters_moved integer, tickets_moved integer)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -449,7 +449,7 @@ SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_me        staff := me_staff('manager,admin');
-    v_letter    bigint;
+    v_letter    record;
 BEGIN
     IF p_from = p_to THEN
         PERFORM fail('CR422', 'to:substitute_same');
@@ -464,14 +464,17 @@ BEGIN
     letters_moved := 0;
 
     FOR v_letter IN
-        SELECT id FROM letters WHERE owner_id = p_from AND closed_at IS NULL
+        SELECT id, tracking_code FROM letters
+         WHERE owner_id = p_from AND closed_at IS NULL
          ORDER BY id FOR NO KEY UPDATE
     LOOP
         UPDATE letters SET owner_id = p_to, updated_at = now(),
                            version = version + 1
-         WHERE id = v_letter;
-        PERFORM event_add(v_letter, 'taken', 'staff', p_to, p_from,
+         WHERE id = v_letter.id;
+        PERFORM event_add(v_letter.id, 'taken', 'staff', p_to, p_from,
                           'internal');
+        PERFORM audit_staff('handed_over', 'letter', v_letter.tracking_code,
+            jsonb_build_object('from', p_from, 'to', p_to));
         letters_moved := letters_moved + 1;
     END LOOP;
 

@@ -405,6 +405,11 @@ $pg->staff($db, $c1, 'letter_reply', Cluster::key(), $closed, 'پاسخ', 1, und
 $pg->staff($db, $c1, 'letter_close', Cluster::key(), $closed, undef);
 my $moved = $pg->staff($db, $manager, 'staff_handover', $c1->{id}, $c2->{id});
 cmp_ok $moved->[0]{letters_moved}, '>', 0, 'handed over';
+is $owner->selectrow_array(q{SELECT count(DISTINCT object_id) FROM audit
+       WHERE action = 'handed_over' AND object = 'letter'
+         AND details = jsonb_build_object('from', ?::bigint, 'to', ?::bigint)},
+       undef, $c1->{id}, $c2->{id}), $moved->[0]{letters_moved},
+   'with a line for each letter';
 $pg->staff($db, $admin, 'staff_disable', $c1->{id});
 is @{$pg->call($db, 'staff_guard', $c1->{id}, 1)}, 0, 'the session is over';
 is $pg->refused($db, sub {
