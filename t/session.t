@@ -161,11 +161,15 @@ is($b->error('current_password'), 'خطا: ' . msg('current_password_wrong'),
 $b->submit({ current_password => $password, new_password => $password });
 is($b->error('new_password'), 'خطا: ' . msg('new_password_same'),
    'the same again');
+$b->submit({ current_password => $password, new_password => 'abc' })
+    for 1 .. 8;
+is($b->error('new_password'), 'خطا: ' . msg('new_password_short', min => 8),
+   'a new one that is no good');
 my $seen = $p->last_message($mobile);
 my $new = 'یک کلمهٔ عبور دراز با ۴ رقم';
 $p->secret($new);
 $b->submit({ current_password => $password, new_password => $new });
-is($b->status, 303, 'changed');
+is($b->status, 303, 'changed; eight mistakes in the new one slow nobody');
 is($b->follow->flash, msg('flash_password_changed'), 'the desk says so');
 is($more[0]->get('/desk')->status, 303, 'other sessions are over');
 isnt($b->cookie('correspondence'), $old, 'this one has a new cookie');

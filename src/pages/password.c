@@ -16,8 +16,9 @@ typedef struct {
 
 static ngx_int_t corr_password_find(corr_page_t *p);
 static ngx_int_t corr_password_show(corr_page_t *p);
-static ngx_int_t corr_password_change(corr_page_t *p);
-static ngx_int_t corr_password_found(corr_page_t *p);
+static ngx_int_t corr_password_typed(corr_page_t *p);
+static ngx_int_t corr_password_try(corr_page_t *p);
+static ngx_int_t corr_password_tried(corr_page_t *p);
 static ngx_int_t corr_password_verified(corr_page_t *p);
 static ngx_int_t corr_password_make_hash(corr_page_t *p);
 static ngx_int_t corr_password_hashed(corr_page_t *p);
@@ -46,7 +47,8 @@ const corr_step_pt  corr_password_steps[] = {
 };
 
 const corr_step_pt  corr_password_change_steps[] = {
-    corr_password_change, NULL
+    corr_password_find, corr_password_typed, corr_password_try,
+    corr_password_tried, NULL
 };
 
 
@@ -77,35 +79,23 @@ corr_password_show(corr_page_t *p)
 }
 
 
-static ngx_int_t
-corr_password_change(corr_page_t *p)
-{
-    corr_db_begin(p, CORR_WRITE_ONCE);
-
-    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
-                corr_pg_text(corr_session_browser(p)));
-    corr_db_add(p, CORR_SQL_PERSON_SHOW, corr_pg_int(p->session.id));
-
-    return corr_db_send(p, corr_password_found);
-}
-
+/* Before a try is taken: one for each mistyped new password slows nobody. */
 
 static ngx_int_t
-corr_password_found(corr_page_t *p)
+corr_password_typed(corr_page_t *p)
 {
-    int64_t                wait;
-    corr_str_t             words[5];
-    corr_rows_t           *rows, *person;
-    corr_view_t           *values;
-    corr_password_page_t  *ctx;
+    corr_str_t    words[5];
+    ngx_uint_t    has_password;
+    corr_rows_t  *person;
 
-    ctx = corr_page_data(p, sizeof(corr_password_page_t));
-    if (ctx == NULL || corr_form_check(p, corr_password_rules) != NGX_OK) {
+    if (corr_page_data(p, sizeof(corr_password_page_t)) == NULL
+        || corr_form_check(p, corr_password_rules) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    rows = corr_db_rows(p, 0);
-    person = corr_db_rows(p, 1);
+    person = corr_db_rows(p, 0);
+    has_password = corr_rows_int(person, 0, "has_password") != 0;
 
     words[0] = corr_rows_text(person, 0, "national_code");
     words[1] = corr_rows_text(person, 0, "mobile");
@@ -113,6 +103,46 @@ corr_password_found(corr_page_t *p)
     words[3] = corr_rows_text(person, 0, "last_name");
     words[4] = corr_rows_text(person, 0, "email");
 
+    if (has_password && corr_form_raw(p, "current_password").len == 0) {
+        corr_form_error(p, "current_password",
+                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
+    }
+
+    if (p->failed_form || corr_new_password_check(p, words, 5) != NGX_OK) {
+        return corr_flow_again(p, 422);
+    }
+
+    if (has_password && corr_str_eq(corr_form_raw(p, "current_password"),
+                                    corr_form_raw(p, "new_password")))
+    {
+        corr_form_error(p, "new_password", CORR_MSG_NEW_PASSWORD_SAME, NULL);
+        return corr_flow_again(p, 422);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_password_try(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_WRITE_ONCE);
+    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
+                corr_pg_text(corr_session_browser(p)));
+
+    return corr_db_send(p, NULL);
+}
+
+
+static ngx_int_t
+corr_password_tried(corr_page_t *p)
+{
+    int64_t                wait;
+    corr_rows_t           *rows;
+    corr_view_t           *values;
+    corr_password_page_t  *ctx = p->data;
+
+    rows = corr_db_rows(p, 0);
     wait = corr_rows_int(rows, 0, "wait");
 
     if (wait > 0) {
@@ -128,15 +158,6 @@ corr_password_found(corr_page_t *p)
     }
 
     ctx->stored = corr_rows_text(rows, 0, "password_hash");
-
-    if (ctx->stored.len && corr_form_raw(p, "current_password").len == 0) {
-        corr_form_error(p, "current_password",
-                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
-    }
-
-    if (p->failed_form || corr_new_password_check(p, words, 5) != NGX_OK) {
-        return corr_flow_again(p, 422);
-    }
 
     if (ctx->stored.len == 0) {
         return corr_password_make_hash(p);
@@ -167,13 +188,6 @@ corr_password_verified(corr_page_t *p)
     if (!corr_password_result(ctx->task)->right) {
         corr_form_error(p, "current_password",
                         CORR_MSG_CURRENT_PASSWORD_WRONG, NULL);
-        return corr_flow_again(p, 422);
-    }
-
-    if (corr_str_eq(corr_form_raw(p, "current_password"),
-                    corr_form_raw(p, "new_password")))
-    {
-        corr_form_error(p, "new_password", CORR_MSG_NEW_PASSWORD_SAME, NULL);
         return corr_flow_again(p, 422);
     }
 
