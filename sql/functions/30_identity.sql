@@ -8,7 +8,8 @@ DROP FUNCTION IF EXISTS identity_ask(text, integer);
 -- → verdict  ask    put (national_code, mobile, birth_date) to the gateway,
 --                   then call identity_result
 --            done   this step is through already
---            wait   wait seconds: too many questions today
+--            wait   wait seconds: it is being asked, or waits to be asked
+--                   again, or there were too many questions today
 --            first  the step before it comes first
 --   wait, national_code, mobile, birth_date
 -- Until the result comes, the step waits as a task: a worker that dies loses
@@ -46,14 +47,22 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT e.at INTO v_at FROM identity_evidence AS e
-     WHERE e.person_id = v_me.id AND e.step = p_step
-       AND e.verdict IN ('yes', 'no') AND e.at > now() - interval '1 day'
-     ORDER BY e.at DESC OFFSET greatest(p_day_limit, 1) - 1 LIMIT 1;
+    -- One question at a time: what counts is recorded with the answer, and an
+    -- answer that does not come makes the next try wait longer.
+    SELECT t.next_at INTO v_at FROM identity_tasks AS t
+     WHERE t.person_id = v_me.id AND t.step = p_step FOR UPDATE;
 
-    IF FOUND THEN
+    IF v_at IS NULL OR v_at <= now() THEN
+        SELECT e.at + interval '1 day' INTO v_at FROM identity_evidence AS e
+         WHERE e.person_id = v_me.id AND e.step = p_step
+           AND e.verdict IN ('yes', 'no')
+           AND e.at > now() - interval '1 day'
+         ORDER BY e.at DESC OFFSET greatest(p_day_limit, 1) - 1 LIMIT 1;
+    END IF;
+
+    IF v_at > now() THEN
         verdict := 'wait';
-        wait := seconds_until(v_at + interval '1 day');
+        wait := seconds_until(v_at);
         RETURN NEXT;
         RETURN;
     END IF;
@@ -203,7 +212,8 @@ END
 $$;
 
 -- After guard_person: birth_date_set(date) → true.  After the registry said
--- no; not once it said yes.  CR409 identity_done.
+-- no; not once it said yes.  A question that waits is asked with the new one,
+-- when its time has come.  CR409 identity_done.
 CREATE OR REPLACE FUNCTION birth_date_set(p_birth_date date)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -219,8 +229,6 @@ BEGIN
         PERFORM fail('CR409', 'identity_done');
     END IF;
 
-    DELETE FROM identity_tasks
-     WHERE person_id = context_id('person') AND step = 'registry';
     PERFORM audit_person('birth_date_changed', 'person',
                          context_id('person')::text);
     RETURN true;
@@ -231,7 +239,7 @@ DROP FUNCTION IF EXISTS identity_claim(integer, integer);
 
 -- identity_claim(count, lease in seconds) → person_id, step, national_code,
 -- mobile, birth_date, tries, names as typed: waiting steps for a relay to ask
--- about.
+-- about.  Those of a blocked person wait until they are let in again.
 CREATE OR REPLACE FUNCTION identity_claim(p_count integer, p_lease integer)
 RETURNS TABLE (person_id bigint, step text, national_code text, mobile text,
                birth_date date, tries integer, first_name text,
@@ -239,10 +247,12 @@ RETURNS TABLE (person_id bigint, step text, national_code text, mobile text,
 LANGUAGE sql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
     WITH picked AS (
-        SELECT t.person_id, t.step FROM identity_tasks AS t
+        SELECT t.person_id, t.step
+          FROM identity_tasks AS t
+          JOIN persons AS p ON p.id = t.person_id AND p.status = 'active'
          WHERE t.next_at <= now()
          ORDER BY t.next_at LIMIT p_count
-           FOR UPDATE SKIP LOCKED),
+           FOR UPDATE OF t SKIP LOCKED),
     leased AS (
         UPDATE identity_tasks AS t
            SET next_at = now() + p_lease * interval '1 second'

@@ -291,7 +291,14 @@ $pg->person($db, $new, 'identity_ask', 'mobile', 5,
 is $pg->identity($db, $new, 'mobile', 'unknown')->{step_state}, 'pending',
    'unknown: pending';
 is @{$pg->call($db, 'identity_claim', 10, 60)}, 0, 'not at once';
+is $pg->person($db, $new, 'identity_ask', 'mobile', 5,
+    undef, undef, undef)->[0]{verdict}, 'wait', 'nor by the person';
 $owner->do('UPDATE identity_tasks SET next_at = now()');
+$owner->do(q{UPDATE persons SET status = 'blocked' WHERE id = ?}, undef,
+           $new->{id});
+is @{$pg->call($db, 'identity_claim', 10, 60)}, 0, 'nor for one who is blocked';
+$owner->do(q{UPDATE persons SET status = 'active' WHERE id = ?}, undef,
+           $new->{id});
 my @tasks = $pg->parallel(10, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;
@@ -314,6 +321,35 @@ is $pg->person($db, $new, 'identity_ask', 'registry', 3,
    'wait', 'three answers a day';
 is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
    'the birth date can be corrected';
+
+# Many questions at once are one, with a birth date of their own each as well.
+for my $with ('nothing', 'a birth date') {
+    my $many = $pg->make_person($db);
+    my $step = $with eq 'nothing' ? 'mobile' : 'registry';
+
+    $pg->identity($db, $many, 'mobile', 'yes') if $step eq 'registry';
+
+    my @asked = $pg->parallel(10, sub {
+        my ($dbh, $i) = @_;
+        my $verdict;
+
+        $pg->{statements} = undef;
+        $dbh->begin_work;
+        $pg->call($dbh, 'person_guard_write', $many->{id}, 1, 1, '10.0.0.9');
+        $pg->call($dbh, 'birth_date_set', "1991-01-0$i")
+            if $step eq 'registry' && $i;
+        $verdict = $pg->call($dbh, 'identity_ask', $step, 5,
+                             undef, undef, undef)->[0]{verdict};
+        $dbh->commit;
+        $verdict;
+    });
+
+    is join(' ', sort @asked), 'ask' . ' wait' x 9,
+       "ten questions with $with at once: one is asked";
+    is $owner->selectrow_array(q{SELECT count(*) FROM identity_tasks
+           WHERE person_id = ? AND next_at < now() + interval '1 minute'},
+           undef, $many->{id}), 1, 'and asked again if no answer comes';
+}
 
 # A company whose gateway is silent ---------------------------------------------------
 
