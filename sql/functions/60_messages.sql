@@ -10,15 +10,19 @@
 -- A relay claims what it can send at once, no more: what a dead node had
 -- claimed becomes unknown.
 
--- Whether any message about the letter never reached the person.
+-- Whether any message about the letter never reached the person.  The letter is
+-- locked first: what another message of it came to in the same moment is seen.
 CREATE OR REPLACE FUNCTION letter_undelivered(p_letter bigint) RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM FROM letters WHERE id = p_letter FOR NO KEY UPDATE;
     UPDATE letters AS l SET undelivered = NOT l.undelivered
      WHERE l.id = p_letter
        AND l.undelivered <> EXISTS (
             SELECT FROM messages AS m
              WHERE m.letter_id = p_letter AND m.resent_as IS NULL
-               AND m.state IN ('failed', 'expired'))
+               AND m.state IN ('failed', 'expired'));
+END
 $$;
 
 DROP FUNCTION IF EXISTS messages_claim(integer, integer, text);
@@ -161,6 +165,7 @@ SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_letter    bigint;
+    v_letters   bigint[];
 BEGIN
     WITH dead AS (
         SELECT m.id FROM messages AS m
@@ -172,22 +177,23 @@ BEGIN
       FROM dead WHERE m.id = dead.id;
     GET DIAGNOSTICS unknown = ROW_COUNT;
 
-    expired := 0;
-
-    FOR v_letter IN
-        WITH old AS (
-            SELECT m.id FROM messages AS m
-             WHERE m.state IN ('queued', 'unknown') AND m.expires_at < now()
-             ORDER BY m.id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    WITH old AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state IN ('queued', 'unknown') AND m.expires_at < now()
+         ORDER BY m.id LIMIT 500 FOR UPDATE SKIP LOCKED),
+    ended AS (
         UPDATE messages AS m
            SET state = 'expired', secret = NULL, finished_at = now()
           FROM old WHERE m.id = old.id
-        RETURNING m.letter_id
+        RETURNING m.letter_id)
+    SELECT count(*), array_agg(DISTINCT letter_id ORDER BY letter_id)
+      INTO expired, v_letters FROM ended;
+
+    -- Letters are locked in one order, by all who sweep.
+    FOREACH v_letter IN ARRAY
+        array_remove(coalesce(v_letters, '{}'), NULL)
     LOOP
-        expired := expired + 1;
-        IF v_letter IS NOT NULL THEN
-            PERFORM letter_undelivered(v_letter);
-        END IF;
+        PERFORM letter_undelivered(v_letter);
     END LOOP;
 
     RETURN NEXT;
@@ -309,7 +315,8 @@ $$;
 
 -- After guard_staff: message_resend(submission_key, message id)
 -- → repeated, new_id.  A new message with the same words; the old one says
--- so.  Codes are not sent again.  To the person's mobile of today.
+-- so.  Codes are not sent again.  To the person's mobile of today, but for a
+-- warning that it was changed: that is for whoever has the old one.
 -- CR404 not_found, CR409 message_not_resendable.
 CREATE OR REPLACE FUNCTION message_resend(p_submission_key text,
     p_id bigint)
@@ -352,7 +359,11 @@ BEGIN
     INSERT INTO messages AS m (template, params, mobile, person_id,
         letter_id, event_id, ticket_id, resend_of)
     SELECT v_message.template, v_message.params,
-           coalesce(p.mobile, v_message.mobile), v_message.person_id,
+           CASE WHEN v_message.template IN ('mobile_changed',
+                                            'account_claimed')
+                THEN v_message.mobile
+                ELSE coalesce(p.mobile, v_message.mobile) END,
+           v_message.person_id,
            v_message.letter_id, v_message.event_id, v_message.ticket_id,
            v_message.id
       FROM (SELECT) AS one

@@ -260,6 +260,63 @@ ok !$marked->(), 'the mark is off';
 result($c, 'failed', reason => 'x');
 ok $marked->(), 'on again when that fails too';
 
+# A message of a letter fails while another is sent again: whichever comes last
+# sees the other.
+
+clear;
+$owner->do('UPDATE letters SET undelivered = true WHERE tracking_code = ?',
+           undef, $t);
+
+my @two = map { $owner->selectrow_array(
+    q{INSERT INTO messages (template, mobile, person_id, letter_id, state,
+                            tries, expires_at)
+      SELECT 'letter_sent', ?, ?, id, ?, 1, now() + interval '1 hour'
+        FROM letters WHERE tracking_code = ? RETURNING id}, undef,
+    $ali->{mobile}, $ali->{id}, $_, $t) } qw(failed sending);
+
+$pg->parallel(2, sub {
+    my ($dbh, $i) = @_;
+
+    $pg->{statements} = undef;
+
+    if ($i == 0) {
+        select undef, undef, undef, 0.5;
+        return $pg->staff($dbh, $clerk, 'message_resend', Cluster::key(),
+                          $two[0])->[0]{new_id};
+    }
+
+    $dbh->begin_work;
+    $pg->call($dbh, 'message_result', $two[1], 1, 'failed', 'kave', undef,
+              'x', undef, undef, undef);
+    select undef, undef, undef, 1.5;
+    $dbh->commit;
+    return 1;
+});
+is join(' ', map { state($_) } @two), 'failed failed', 'both had failed';
+ok $marked->(), 'one failed while the other was sent again: marked';
+
+# To the mobile of today, but for what warns the owner of the one before.
+
+my ($today) = $owner->selectrow_array('SELECT mobile FROM persons WHERE id = ?',
+                                      undef, $ali->{id});
+
+for my $case ([ letter_answered => $today ], [ mobile_changed => '0911' ],
+              [ account_claimed => '0911' ])
+{
+    my ($template, $to) = @$case;
+    my ($failed) = queue('0911');
+
+    $owner->do(q{UPDATE messages SET state = 'failed', template = ?,
+                 person_id = ? WHERE id = ?}, undef, $template, $ali->{id},
+               $failed);
+
+    my $new = $pg->staff($db, $clerk, 'message_resend', Cluster::key(),
+                         $failed)->[0]{new_id};
+
+    is $owner->selectrow_array('SELECT mobile FROM messages WHERE id = ?',
+                               undef, $new), $to, "$template goes to $to";
+}
+
 my ($code) = queue(['0911', 0]);
 $owner->do(q{UPDATE messages SET state = 'failed' WHERE id = ?}, undef, $code);
 is $pg->refused($db, sub {
