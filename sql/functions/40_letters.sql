@@ -213,14 +213,31 @@ BEGIN
 END
 $$;
 
--- letter_seen(tracking_code) → true: the person has read the new answers.
-CREATE OR REPLACE FUNCTION letter_seen(p_code text) RETURNS boolean
+DROP FUNCTION IF EXISTS letter_seen(text);
+
+-- letter_seen(tracking_code, the last event that was shown, NULL: all)
+-- → false: something came after it.  The person has read the new answers.
+CREATE OR REPLACE FUNCTION letter_seen(p_code text,
+    p_shown bigint DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_letter    bigint;
 BEGIN
-    UPDATE letters SET new_answers = 0, seen_at = now()
+    -- Whoever is answering has the letter; then the answer is to be seen here.
+    SELECT id INTO v_letter FROM letters
      WHERE tracking_code = p_code AND person_id = context_id('person')
-       AND new_answers > 0;
+       FOR NO KEY UPDATE;
+
+    IF EXISTS (SELECT FROM events AS e
+                WHERE e.letter_id = v_letter AND e.id > p_shown
+                  AND e.actor <> 'person' AND e.visibility = 'citizen')
+    THEN
+        RETURN false;
+    END IF;
+
+    UPDATE letters SET new_answers = 0, seen_at = now()
+     WHERE id = v_letter AND new_answers > 0;
 
     IF FOUND THEN
         PERFORM audit_person('answer_read', 'letter', p_code);

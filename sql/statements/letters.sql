@@ -120,9 +120,10 @@ SELECT c.body, c.file_id, f.name AS file_name, c.asked_at
  WHERE l.person_id = $1::bigint AND l.tracking_code = $2::text
  ORDER BY c.id;
 
--- After person_guard_write.  $1 tracking code: the new answers are read.
+-- After person_guard_write.  $1 tracking code, $2 the last event shown: the new
+-- answers are read, unless there is a newer one
 -- name: letter_seen
-SELECT letter_seen($1::text) AS ok;
+SELECT letter_seen($1::text, $2::bigint) AS ok;
 
 -- After person_guard_write.  $1 submission_key, $2 tracking code, $3 body,
 -- $4 files → repeated

@@ -64,6 +64,18 @@ corr_letter_page_show(corr_page_t *p)
 }
 
 
+int64_t
+corr_letter_page_last_event(corr_page_t *p)
+{
+    corr_rows_t  *events;
+
+    events = corr_db_rows(p, CORR_LETTER_EVENTS);
+
+    return events->nrows
+           ? corr_rows_int(events, events->nrows - 1, "event_id") : 0;
+}
+
+
 static void
 corr_letter_page_files(corr_page_t *p, corr_rows_t *files)
 {

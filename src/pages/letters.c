@@ -188,14 +188,19 @@ corr_letter_open(corr_page_t *p)
 }
 
 
-/* Answers that are shown for the first time are noted as read. */
+/*
+ * Answers that are shown for the first time are noted as read, but not one
+ * that came after the page had read its events.
+ */
 
 static ngx_int_t
 corr_letter_opened(corr_page_t *p)
 {
+    int64_t     shown;
     ngx_uint_t  unread;
 
     unread = corr_rows_int(corr_db_rows(p, 0), 0, "new_answers") != 0;
+    shown = corr_letter_page_last_event(p);
 
     if (corr_letter_page_show(p) != NGX_OK) {
         return NGX_HTTP_NOT_FOUND;
@@ -206,7 +211,8 @@ corr_letter_opened(corr_page_t *p)
     }
 
     corr_db_begin(p, CORR_WRITE);
-    corr_db_add(p, CORR_SQL_LETTER_SEEN, corr_pg_text(p->params[0]));
+    corr_db_add(p, CORR_SQL_LETTER_SEEN, corr_pg_text(p->params[0]),
+                corr_pg_int(shown));
 
     return corr_db_send(p, corr_letter_seen);
 }
@@ -220,6 +226,10 @@ corr_letter_seen(corr_page_t *p)
     corr_str_t    name;
     corr_view_t  *me;
     corr_value_t  value;
+
+    if (!corr_rows_int(corr_db_rows(p, 0), 0, "ok")) {
+        return corr_letter_show(p);
+    }
 
     me = corr_view_object(p->view, "me");
     name = CORR_STR("unread");

@@ -75,7 +75,8 @@ is waits(person_guard_note => \@ali, file_read => $ali->{id}, $file), 'off',
 is waits(staff_guard_write => \@clerk, clerk_file_read => $clerk->{id}, $file),
    'on', 'not so of staff';
 is waits(person_guard_note => \@ali), 'on', 'nor what is behind the guard alone';
-is waits(person_guard_write => \@ali, letter_seen => $t), 'on',
+is waits(person_guard_write => \@ali, letter_seen => $t, 0),
+   'on',
    'nor any other write';
 
 # Append-only ------------------------------------------------------------------------

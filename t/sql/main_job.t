@@ -184,7 +184,14 @@ is $events->[2]{sms_state}, 'queued', 'its SMS';
 is @{$pg->call($db, 'letters_event_files', $me->{id}, $t)}, 1,
    'the file of the reply';
 
-$pg->person($db, $me, 'letter_seen', $t);
+is $pg->person($db, $me, 'letter_seen', $t, $events->[1]{event_id})->[0]{ok},
+   0, 'a page that was made before the reply has not shown it';
+is $pg->call($db, 'person_guard', $me->{id}, 2)->[0]{unread}, 1,
+   'nor is it read';
+is $pg->person($db, $me, 'letter_seen', $t, 0)->[0]{ok}, 0,
+   'nor by one that showed nothing';
+is $pg->person($db, $me, 'letter_seen', $t, $events->[-1]{event_id})
+      ->[0]{ok}, 1, 'one that did has';
 is $pg->call($db, 'person_guard', $me->{id}, 2)->[0]{unread}, 0, 'read';
 ok !$pg->call($db, 'letters_events', $me->{id}, $t)->[2]{is_unread},
    'not new any more';
