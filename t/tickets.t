@@ -19,6 +19,9 @@ my $person = $b->signup;
 $b->get('/desk/tickets');
 is($b->status, 200, 'no tickets yet');
 
+is($b->get("/desk/tickets?page=$_")->status, 404, "no such page: $_")
+    for 0, 10_001, 2_147_483_647;
+
 # refusals
 
 for my $case ([ { subject => '' }, 'subject', 'subject_required' ],

@@ -9,6 +9,7 @@
 
 
 #define CORR_TICKETS_ROWS    20
+#define CORR_TICKETS_PAGES   10000
 
 
 static ngx_int_t corr_tickets_find(corr_page_t *p);
@@ -73,11 +74,15 @@ corr_tickets_find(corr_page_t *p)
 
     page = corr_query_int(p, "page", 1);
 
+    if (page < 1 || page > CORR_TICKETS_PAGES) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
     corr_db_begin(p, CORR_READ);
 
     corr_db_add(p, CORR_SQL_TICKETS_LIST, corr_pg_int(p->session.id),
                 corr_pg_int(CORR_TICKETS_ROWS),
-                corr_pg_int((ngx_max(page, 1) - 1) * CORR_TICKETS_ROWS));
+                corr_pg_int((page - 1) * CORR_TICKETS_ROWS));
     corr_db_add(p, CORR_SQL_TICKETS_COUNT, corr_pg_int(p->session.id));
 
     return corr_db_send(p, NULL);
@@ -90,7 +95,7 @@ corr_tickets_show(corr_page_t *p)
     corr_view_rows(p->view, "tickets", corr_db_rows(p, 0));
 
     corr_page_pager(p, "/desk/tickets?page=",
-                    ngx_max(corr_query_int(p, "page", 1), 1),
+                    corr_query_int(p, "page", 1),
                     corr_rows_int(corr_db_rows(p, 1), 0, "tickets"),
                     CORR_TICKETS_ROWS);
 
