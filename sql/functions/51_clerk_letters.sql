@@ -168,6 +168,7 @@ DECLARE
     v_me        staff := me_staff();
     v_referral  referrals;
     v_event     bigint;
+    v_for       bigint;
 BEGIN
     SELECT l.id INTO letter_id FROM letters AS l
      WHERE l.tracking_code = p_code;
@@ -183,12 +184,18 @@ BEGIN
     FOR v_referral IN
         UPDATE referrals AS r SET seen_at = now(), seen_by = v_me.id
          WHERE r.letter_id = letter_open.letter_id
-           AND r.unit_id = v_me.unit_id AND v_me.role = 'expert'
+           AND r.unit_id = ANY (units_of(v_me.id)) AND v_me.role = 'expert'
            AND r.outcome IS NULL AND r.seen_at IS NULL
         RETURNING r.*
     LOOP
+        -- Someone of another unit whom I stand in for?
+        SELECT s.id INTO v_for FROM staff AS s
+         WHERE s.unit_id = v_referral.unit_id
+           AND v_me.unit_id IS DISTINCT FROM v_referral.unit_id
+           AND acts_for(v_me.id, s.id) IS NOT NULL LIMIT 1;
+
         v_event := event_add(letter_id, 'referral_seen', 'staff', v_me.id,
-                             NULL, 'internal');
+                             v_for, 'internal');
         UPDATE events AS e SET unit_id = v_referral.unit_id,
                                referral_id = v_referral.id
          WHERE e.id = v_event;
@@ -447,6 +454,11 @@ BEGIN
            status_before = CASE WHEN NOT p_final THEN l.status_before END,
            open_corrections = CASE WHEN p_final THEN 0
                                    ELSE l.open_corrections END,
+           due_on = CASE WHEN p_final AND l.clock_stopped_on IS NOT NULL
+                         THEN add_working_days(l.due_on,
+                             working_days_between(l.clock_stopped_on,
+                                                  today()))
+                         ELSE l.due_on END,
            clock_stopped_on = CASE WHEN NOT p_final
                                    THEN l.clock_stopped_on END,
            first_answer_at = coalesce(l.first_answer_at, now()),
@@ -456,7 +468,8 @@ BEGIN
            updated_at = now(), version = l.version + 1
      WHERE l.id = v_letter.id;
 
-    -- A final answer makes what was asked for needless.
+    -- A final answer makes what was asked for needless; the days for which
+    -- the clock stood are not the secretariat's, as when it is brought.
     IF p_final AND v_letter.open_corrections > 0 THEN
         UPDATE corrections SET answered_at = now()
          WHERE letter_id = v_letter.id AND answered_at IS NULL;

@@ -267,6 +267,13 @@ my ($for_legal) = map { $_->{referral_id} } grep { $_->{can_answer} }
     @{$pg->call($db, 'clerk_letter_referrals', $t, $e2->{id})};
 is $pg->call($db, 'clerk_inbox', $e2->{id}, 'unit', (undef) x 5, 100)
       ->[0]{tracking_code}, $t, 'finds it in the unit’s tab';
+$pg->staff($db, $e2, 'clerk_letter_open', $t);
+is join(' ', $owner->selectrow_array(
+       'SELECT seen_by FROM referrals WHERE id = ?', undef, $for_legal),
+       $owner->selectrow_array(q{SELECT for_id FROM events
+           WHERE referral_id = ? AND kind = 'referral_seen'}, undef,
+           $for_legal)),
+   "$e2->{id} $e1->{id}", 'has seen it for them';
 $pg->staff($db, $e2, 'referral_answer', Cluster::key(), $for_legal, 'خیر',
            '[]');
 is $owner->selectrow_array('SELECT closed_for FROM referrals WHERE id = ?',
@@ -491,6 +498,20 @@ $pg->staff($db, $c2, 'letter_ask_correction', Cluster::key(), $t, 'متن',
            undef);
 is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'late', (undef) x 5, 10)}, 0,
    'not while the citizen owes a correction';
+
+# A final answer before the correction comes: the clock stood until then.
+$owner->do(q{UPDATE letters SET due_on = add_working_days(today(), -2),
+             clock_stopped_on = add_working_days(today(), -3)
+             WHERE tracking_code = ?}, undef, $t);
+$pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'فعلاً', 0, undef,
+           '[]');
+is state_of('due_on = add_working_days(today(), -2)', $t), 1,
+   'an interim answer moves no deadline';
+$pg->staff($db, $c2, 'letter_reply', Cluster::key(), $t, 'پاسخ', 1, undef,
+           '[]');
+is state_of('due_on = add_working_days(today(), 1)
+             AND clock_stopped_on IS NULL', $t), 1,
+   'a final one is not late for the days the citizen took';
 
 # A unit's late ones are counted from its referrals.
 sub late_of {
