@@ -568,8 +568,9 @@ $$;
 -- Calendar -------------------------------------------------------------------------
 
 -- calendar_set(day, kind holiday|workday|none, title) → letters: how many due
--- dates moved.  Admin.  Open letters keep their number of working days when
--- a day in front of them changes.  CR422 day:day_wrong,
+-- dates moved.  Admin.  Open letters, and referrals, keep their number of
+-- working days when a day in front of them changes, today or later; the day on
+-- which one came does not count for it.  CR422 day:day_wrong,
 -- day_kind:day_kind_wrong.
 CREATE OR REPLACE FUNCTION calendar_set(p_day date, p_kind text,
     p_title text) RETURNS TABLE (letters_moved integer)
@@ -607,13 +608,21 @@ BEGIN
     v_after := is_working_day(p_day);
     letters_moved := 0;
 
-    IF v_before <> v_after AND p_day > today() THEN
+    IF v_before <> v_after AND p_day >= today() THEN
         UPDATE letters AS l
            SET due_on = add_working_days(l.due_on,
                                          CASE WHEN v_after THEN -1 ELSE 1 END)
          WHERE l.closed_at IS NULL AND l.answered_at IS NULL
+           AND (l.created_at AT TIME ZONE 'Asia/Tehran')::date < p_day
            AND (l.due_on > p_day OR NOT v_after AND l.due_on = p_day);
         GET DIAGNOSTICS letters_moved = ROW_COUNT;
+
+        UPDATE referrals AS r
+           SET due_on = add_working_days(r.due_on,
+                                         CASE WHEN v_after THEN -1 ELSE 1 END)
+         WHERE r.outcome IS NULL
+           AND (r.created_at AT TIME ZONE 'Asia/Tehran')::date < p_day
+           AND (r.due_on > p_day OR NOT v_after AND r.due_on = p_day);
     END IF;
 
     PERFORM audit_staff('calendar_set', 'day', p_day::text,
