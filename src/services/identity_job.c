@@ -36,7 +36,7 @@ typedef struct {
     corr_gateway_op_t       *call;
     corr_pg_op_t            *record;
     corr_str_t               verdict;    /* as SQL wants it */
-    ngx_uint_t               by_relay;   /* nobody waits for it (any more) */
+    ngx_uint_t               by_relay;
     u_char                   birth_date[16];
 } corr_identity_check_t;
 
@@ -371,18 +371,11 @@ corr_identity_end(corr_identity_check_t *check, corr_op_status_e status)
 }
 
 
-/*
- * Whoever waits is told; the answer will be recorded all the same, and an SMS
- * tells it to the person, who was sent on without one.
- */
+/* Whoever waits is told; the answer will be recorded all the same. */
 
 static void
 corr_identity_expire(corr_op_t *op)
 {
-    corr_identity_check_t *check = (corr_identity_check_t *) op;
-
-    check->by_relay = 1;
-
     corr_op_complete(op, CORR_OP_TIMEOUT);
 }
 
