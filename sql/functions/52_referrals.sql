@@ -49,7 +49,8 @@ BEGIN
         coalesce(p_units, '[]')) AS u ORDER BY u
     LOOP
         SELECT u.* INTO v_unit FROM units AS u
-         WHERE (u.code = v_name OR u.id::text = v_name) AND u.active;
+         WHERE (u.code = v_name OR u.id::text = v_name) AND u.active
+           FOR SHARE;
 
         IF NOT FOUND THEN
             PERFORM fail('CR422', 'unit:unit_unknown');

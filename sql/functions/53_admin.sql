@@ -25,6 +25,9 @@ BEGIN
         PERFORM fail('CR422', 'due_days:due_days_wrong');
     END IF;
 
+    -- First the unit, so that nothing new comes in while we look.
+    PERFORM FROM units WHERE id = p_id FOR UPDATE;
+
     IF NOT p_active AND (
         EXISTS (SELECT FROM referrals
                  WHERE unit_id = p_id AND outcome IS NULL)
@@ -246,10 +249,12 @@ BEGIN
         PERFORM fail('CR422', 'unit:expert_needs_unit');
     END IF;
 
-    IF p_unit IS NOT NULL
-       AND NOT EXISTS (SELECT FROM units WHERE id = p_unit AND active)
-    THEN
-        PERFORM fail('CR422', 'unit:unit_unknown');
+    IF p_unit IS NOT NULL THEN
+        PERFORM FROM units WHERE id = p_unit AND active FOR SHARE;
+
+        IF NOT FOUND THEN
+            PERFORM fail('CR422', 'unit:unit_unknown');
+        END IF;
     END IF;
 END
 $$;
@@ -355,14 +360,16 @@ BEGIN
         PERFORM fail('CR409', 'staff_last_admin');
     END IF;
 
+    -- First the role, so that no letter is taken while we look.
+    UPDATE staff SET name = p_name, role = p_role, unit_id = p_unit
+     WHERE id = p_staff;
+
     IF p_role = 'expert' AND EXISTS (
         SELECT FROM letters WHERE owner_id = p_staff AND closed_at IS NULL)
     THEN
         PERFORM fail('CR409', 'staff_has_work');
     END IF;
 
-    UPDATE staff SET name = p_name, role = p_role, unit_id = p_unit
-     WHERE id = p_staff;
     PERFORM audit_staff('staff_saved', 'staff', p_staff::text,
         jsonb_build_object('role', p_role, 'role_before', v_was.role,
                            'unit', p_unit, 'unit_before', v_was.unit_id));
@@ -455,9 +462,11 @@ BEGIN
         PERFORM fail('CR422', 'to:substitute_same');
     END IF;
 
-    IF NOT EXISTS (SELECT FROM staff WHERE id = p_to AND status = 'active'
-                      AND role <> 'expert')
-    THEN
+    PERFORM FROM staff
+      WHERE id = p_to AND status = 'active' AND role <> 'expert'
+        FOR SHARE;
+
+    IF NOT FOUND THEN
         PERFORM fail('CR422', 'to:staff_unknown');
     END IF;
 

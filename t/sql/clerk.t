@@ -661,4 +661,79 @@ is "@all", join(' ', map { $_->[0] } @{$owner->selectall_arrayref(
 is @{$pg->call($db, 'clerk_inbox', $c2->{id}, 'all', undef, undef, undef,
                undef, "0'; drop", 5)}, 5, 'a nonsense cursor: the first page';
 
+# What is decided while somebody else's change is on its way ---------------------------------------
+
+
+# The second one begins when the first has done its part, and the first is not
+# committed before the second waits for it; what the second one died of.
+sub meanwhile {
+    my ($first, $second) = @_;
+
+    my @got = $pg->parallel(2, sub {
+        my ($dbh, $i) = @_;
+        $pg->{statements} = undef;
+
+        my $until = sub {
+            for (1 .. 60) {
+                return if $dbh->selectrow_array($_[0]);
+                select undef, undef, undef, 0.05;
+            }
+        };
+
+        if ($i == 1) {
+            $until->(q{SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
+                        AND objid = 4711 AND granted});
+            return $pg->refused($dbh, sub { $pg->staff($dbh, @$second) });
+        }
+
+        my ($who, @call) = @$first;
+
+        $dbh->begin_work;
+        $pg->call($dbh, 'staff_guard_write', $who->{id}, 1, '', '1');
+        $pg->call($dbh, @call);
+        $dbh->do('SELECT pg_advisory_xact_lock(4711)');
+        $until->('SELECT 1 FROM pg_locks WHERE NOT granted');
+        $dbh->commit;
+        return '';
+    });
+
+    return $got[0] || $got[1];
+}
+
+my $c3 = $pg->make_staff('clerk');
+my ($c4, $c5) = map { $pg->make_staff('clerk') } 1 .. 2;
+my ($new, $t2) = (letter(), letter());
+my $unit = $pg->staff($db, $admin, 'unit_save', Cluster::key(), undef,
+                      'passing', 'گذرا', undef, 1)->[0]{unit_id};
+my ($finance) = $owner->selectrow_array(
+    q{SELECT id FROM units WHERE code = 'finance'});
+
+is meanwhile([ $c3, 'letter_take', Cluster::key(), $new ],
+             [ $admin, 'staff_save', $c3->{id}, 'نام', 'expert', $finance ]),
+   'CR409 staff_has_work', 'a letter taken meanwhile: no expert';
+is meanwhile([ $admin, 'staff_disable', $c4->{id} ],
+             [ $manager, 'staff_handover', $c3->{id}, $c4->{id} ]),
+   'CR422 to:staff_unknown', 'an account closed meanwhile gets no letters';
+is meanwhile([ $c5, 'letter_refer', Cluster::key(), $t2,
+               qq(["$unit"]), '', undef, undef ],
+             [ $admin, 'unit_save', Cluster::key(), $unit, 'passing', 'گذرا',
+               undef, 0 ]),
+   'CR409 unit_in_use', 'a referral meanwhile: the unit is not closed';
+
+my $ref = $owner->selectrow_array(
+    'SELECT id FROM referrals WHERE unit_id = ? AND outcome IS NULL', undef,
+    $unit);
+$pg->staff($db, $manager, 'referral_recall', Cluster::key(), $ref, 'نه');
+
+is meanwhile([ $admin, 'staff_save', $c5->{id}, 'نام', 'clerk', $unit ],
+             [ $admin, 'unit_save', Cluster::key(), $unit, 'passing', 'گذرا',
+               undef, 0 ]),
+   'CR409 unit_in_use', 'nor when a colleague comes to it';
+$pg->staff($db, $admin, 'staff_save', $c5->{id}, 'نام', 'clerk', undef);
+
+is meanwhile([ $admin, 'unit_save', Cluster::key(), $unit, 'passing', 'گذرا',
+               undef, 0 ],
+             [ $c5, 'letter_refer', Cluster::key(), $t2, qq(["$unit"]), '',
+               undef, undef ]),
+   'CR422 unit:unit_unknown', 'a unit closed meanwhile gets no letter';
 done_testing;
