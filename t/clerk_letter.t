@@ -490,6 +490,9 @@ $p->db->do(q{UPDATE messages SET state = 'failed', finished_at = now()
 $p->db->do(q{UPDATE messages SET reason = 'blacklist' WHERE id = ?}, undef,
            $failed->{id});
 is($clerk->get('/clerk/messages')->status, 200, 'what failed');
+is($p->value(q{SELECT details ->> 'state' FROM audit
+                WHERE action = 'read' AND object = 'messages'}), 'failed',
+   'a list of messages leaves a line');
 like($clerk->text, qr/\Q$message{reason_blacklist}\E blacklist/, 'and why');
 $p->db->do(q{UPDATE messages SET reason = 'answer_17' WHERE id = ?}, undef,
            $failed->{id});

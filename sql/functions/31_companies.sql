@@ -34,14 +34,15 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
                    THEN coalesce(EXCLUDED.check_next_at, c.check_next_at)
                END,
            -- Another position has to be proven anew, and one in a company
-           -- of another name or number, unless a gateway knows it.
+           -- of another name or number, unless a gateway knew it before
+           -- and does now.
            position_proven_at = CASE WHEN c.position = EXCLUDED.position
-                AND (p_checked IS TRUE
+                AND (p_checked IS TRUE AND c.check_state = 'yes'
                      OR (c.name, c.registration_number) IS NOT DISTINCT FROM
                         (EXCLUDED.name, EXCLUDED.registration_number))
                THEN c.position_proven_at END,
            position_proven_by = CASE WHEN c.position = EXCLUDED.position
-                AND (p_checked IS TRUE
+                AND (p_checked IS TRUE AND c.check_state = 'yes'
                      OR (c.name, c.registration_number) IS NOT DISTINCT FROM
                         (EXCLUDED.name, EXCLUDED.registration_number))
                THEN c.position_proven_by END,

@@ -260,7 +260,8 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
            -- Who has left, or is an expert now, would never see it.
            owner_id = (SELECT s.id FROM staff AS s
                         WHERE s.id = letters.owner_id
-                          AND s.status = 'active' AND s.role <> 'expert'),
+                          AND s.status = 'active' AND s.role <> 'expert'
+                          FOR SHARE),
            due_on = CASE WHEN status = 'answered' OR closed_at IS NOT NULL
                THEN add_working_days(today(), setting_int('due_days'))
                ELSE due_on END,

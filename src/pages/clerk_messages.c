@@ -48,6 +48,7 @@ static ngx_int_t
 corr_messages_find(corr_page_t *p)
 {
     uint64_t         id;
+    corr_str_t       state, details;
     corr_pg_param_t  before;
 
     before = corr_pg_null();
@@ -57,11 +58,15 @@ corr_messages_find(corr_page_t *p)
         before = corr_pg_int((int64_t) id);
     }
 
-    corr_db_begin(p, CORR_READ);
+    state = corr_messages_state(p);
+    details = corr_clerk_text(p, "{\"state\":\"%*s\"}", state.len, state.data);
 
+    corr_db_begin(p, CORR_WRITE);
+
+    corr_db_add(p, CORR_SQL_STAFF_READ, corr_pg_text(CORR_STR("messages")),
+                corr_pg_text(details));
     corr_db_add(p, CORR_SQL_CLERK_MESSAGES_TABS);
-    corr_db_add(p, CORR_SQL_CLERK_MESSAGES,
-                corr_pg_text(corr_messages_state(p)), before,
+    corr_db_add(p, CORR_SQL_CLERK_MESSAGES, corr_pg_text(state), before,
                 corr_pg_int(CORR_MESSAGES_ROWS + 1));
 
     return corr_db_send(p, NULL);
@@ -75,9 +80,9 @@ corr_messages_show(corr_page_t *p)
     corr_rows_t  *messages;
 
     state = corr_messages_state(p);
-    messages = corr_db_rows(p, 1);
+    messages = corr_db_rows(p, 2);
 
-    corr_clerk_tabs(p, "states", corr_db_rows(p, 0), "state", state);
+    corr_clerk_tabs(p, "states", corr_db_rows(p, 1), "state", state);
     corr_clerk_pager(p, messages, CORR_MESSAGES_ROWS,
                      corr_clerk_text(p, "/messages?state=%*s", state.len,
                                     state.data),

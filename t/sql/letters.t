@@ -451,6 +451,11 @@ my $typed = legal_letter(name => 'نامی که کسی ندیده');
 ok !of_letter('position_proven', $typed), 'not under another name';
 ok !of_letter('position_proven', legal_letter(number => '999')),
    'nor with another number';
+$pg->staff($db, $prover, 'letter_prove_position', Cluster::key(),
+           legal_letter(name => 'نامی که کسی ندیده', id => '10101234569'));
+ok !of_letter('position_proven', legal_letter(id => '10101234569',
+                                              checked => 1)),
+   'nor, from a name that was only typed, under the one a gateway knows';
 
 # a checked draft, sent with another company typed over it
 
