@@ -8,8 +8,8 @@ DROP FUNCTION IF EXISTS identity_ask(text, integer);
 -- → verdict  ask    put (national_code, mobile, birth_date) to the gateway,
 --                   then call identity_result
 --            done   this step is through already
---            wait   wait seconds: it is being asked, or waits to be asked
---                   again, or there were too many questions today
+--            asked  it is being asked, or waits to be asked again
+--            wait   wait seconds: there were too many questions today
 --            first  the step before it comes first
 --   wait, national_code, mobile, birth_date
 -- Until the result comes, the step waits as a task: a worker that dies loses
@@ -52,13 +52,17 @@ BEGIN
     SELECT t.next_at INTO v_at FROM identity_tasks AS t
      WHERE t.person_id = v_me.id AND t.step = p_step FOR UPDATE;
 
-    IF v_at IS NULL OR v_at <= now() THEN
-        SELECT e.at + interval '1 day' INTO v_at FROM identity_evidence AS e
-         WHERE e.person_id = v_me.id AND e.step = p_step
-           AND e.verdict IN ('yes', 'no')
-           AND e.at > now() - interval '1 day'
-         ORDER BY e.at DESC OFFSET greatest(p_day_limit, 1) - 1 LIMIT 1;
+    IF v_at > now() THEN
+        verdict := 'asked';
+        RETURN NEXT;
+        RETURN;
     END IF;
+
+    SELECT e.at + interval '1 day' INTO v_at FROM identity_evidence AS e
+     WHERE e.person_id = v_me.id AND e.step = p_step
+       AND e.verdict IN ('yes', 'no')
+       AND e.at > now() - interval '1 day'
+     ORDER BY e.at DESC OFFSET greatest(p_day_limit, 1) - 1 LIMIT 1;
 
     IF v_at > now() THEN
         verdict := 'wait';

@@ -237,7 +237,10 @@ corr_identity_asked(corr_page_t *p)
         return corr_identity_wait(p, rows);
     }
 
-    /* done already, or the other step comes first: the page shows it */
+    /*
+     * done already, asked already, or the other step comes first: the page
+     * shows it
+     */
 
     return corr_reply_redirect(p, "/desk/identity");
 }

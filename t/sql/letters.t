@@ -292,7 +292,7 @@ is $pg->identity($db, $new, 'mobile', 'unknown')->{step_state}, 'pending',
    'unknown: pending';
 is @{$pg->call($db, 'identity_claim', 10, 60)}, 0, 'not at once';
 is $pg->person($db, $new, 'identity_ask', 'mobile', 5,
-    undef, undef, undef)->[0]{verdict}, 'wait', 'nor by the person';
+    undef, undef, undef)->[0]{verdict}, 'asked', 'nor by the person';
 $owner->do('UPDATE identity_tasks SET next_at = now()');
 $owner->do(q{UPDATE persons SET status = 'blocked' WHERE id = ?}, undef,
            $new->{id});
@@ -344,7 +344,7 @@ for my $with ('nothing', 'a birth date') {
         $verdict;
     });
 
-    is join(' ', sort @asked), 'ask' . ' wait' x 9,
+    is join(' ', sort @asked), 'ask' . ' asked' x 9,
        "ten questions with $with at once: one is asked";
     is $owner->selectrow_array(q{SELECT count(*) FROM identity_tasks
            WHERE person_id = ? AND next_at < now() + interval '1 minute'},
