@@ -37,18 +37,6 @@ my %tag = (yes => 'مشخصات شرکت با سامانه ثبت شرکت‌ه�
            no => 'مشخصات شرکت با سامانه ثبت شرکت‌ها نمی‌خواند');
 
 
-sub until_true {
-    my ($seconds, $what) = @_;
-    my $end = time + $seconds;
-
-    while (time < $end) {
-        return 1 if $what->();
-        sleep 0.1;
-    }
-
-    return 0;
-}
-
 sub of_letter {
     my ($code, $column) = @_;
 
@@ -106,7 +94,7 @@ is(evidence($id), 'unknown unknown unknown', 'the silence is kept');
 my $before = asked();
 
 hurry();
-ok(until_true(15, sub { asked() > $before }), 'asked again');
+ok(wait_until(15, sub { asked() > $before }), 'asked again');
 sleep 0.5;
 is(state_of($id), 'pending', 'still silent');
 clerk_sees($code, 'open', 'still not compared');
@@ -115,7 +103,7 @@ clerk_sees($code, 'open', 'still not compared');
 # Back: asked by itself.
 
 $p->no_faults;
-ok(until_true(30, sub { hurry(); state_of($id) eq 'yes' }), 'it answers');
+ok(wait_until(30, sub { hurry(); state_of($id) eq 'yes' }), 'it answers');
 clerk_sees($code, 'yes', 'the clerk sees that it was compared');
 like(of_letter($code, 'company_name'), qr/^شرکت /, 'under its true name');
 unlike($clerk->body, qr/بانک مرکزی/, 'and under no other');
@@ -156,7 +144,7 @@ $code = $b->send_letter(subject => 'ششم', %company,
     company_national_id => $second,
     registration_number => (substr($second, 3, 6) + 0 || 1) + 1);
 $p->no_faults;
-ok(until_true(30, sub { hurry(); state_of($second) eq 'no' }),
+ok(wait_until(30, sub { hurry(); state_of($second) eq 'no' }),
    'another registration number');
 clerk_sees($code, 'no', 'the clerk sees that it does not fit');
 is(of_letter($code, 'company_name'), 'بانک مرکزی', 'the name stays');
@@ -173,9 +161,9 @@ $p->no_faults;
 $p->fault(service => 'company', kind => 'delay', seconds => 3);
 $before = asked();
 hurry();
-ok(until_true(30, sub { asked() > $before }), 'it is being asked');
+ok(wait_until(30, sub { asked() > $before }), 'it is being asked');
 $p->reload;
-ok(until_true(15, sub { state_of($second) eq 'yes' }),
+ok(wait_until(15, sub { state_of($second) eq 'yes' }),
    'and the answer is recorded');
 ok(of_letter($code, 'company_checked'), 'for the letter too');
 $p->no_faults;

@@ -25,19 +25,6 @@ $p->configure(replace => [
 $p->start_nginx;
 
 
-sub until_true {
-    my ($seconds, $what) = @_;
-    my $end = time + $seconds;
-
-    while (time < $end) {
-        return 1 if $what->();
-        sleep 0.1;
-    }
-
-    return 0;
-}
-
-
 sub person_of {
     my ($who) = @_;
     my ($row) = $p->sql(q{SELECT * FROM persons WHERE national_code = ?
@@ -69,13 +56,13 @@ for my $case ([ mobile => 'shahkar', 2 ], [ registry => 'registry', 3 ]) {
 
         my $before = () = $p->requests($service);
         $p->sql('UPDATE identity_tasks SET next_at = now()');
-        ok until_true(15, sub { $p->requests($service) > $before }),
+        ok wait_until(15, sub { $p->requests($service) > $before }),
            'asked again';
         sleep 0.5;
         is person_of($who)->{"${step}_step"}, 'pending', 'still pending';
 
         $p->no_faults;
-        ok until_true(30, sub {
+        ok wait_until(30, sub {
             $p->sql(q{UPDATE identity_tasks SET next_at = now()
                        WHERE next_at > now() + interval '10 seconds'});
             person_of($who)->{"${step}_step"} eq 'yes';
@@ -106,14 +93,14 @@ subtest 'a no' => sub {
 };
 
 subtest 'the audit is sealed, its head published' => sub {
-    ok until_true(15, sub {
+    ok wait_until(15, sub {
         $p->value('SELECT count(*) FROM audit_pending') == 0
     }), 'nothing is left unchained';
 
     my ($head) = $p->sql(q{SELECT seq, encode(hash, 'hex') AS hash
                             FROM audit_chain ORDER BY seq DESC LIMIT 1});
     ok $head->{seq} > 5, 'lines in the chain';
-    ok until_true(10, sub {
+    ok wait_until(10, sub {
         Instance::slurp("$p->{dir}/store/head")
             =~ /^$head->{seq} $head->{hash} \d+\n\z/
     }), 'the file has the head';

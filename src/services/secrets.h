@@ -5,7 +5,8 @@
  * /dev/urandom`, or the same in base64) is the root of all secrets of the
  * portal: a key of its own for each purpose is derived from it, so what is
  * made for one purpose proves nothing for another.  More files may follow
- * the first: keys that were in use before.  They still open and verify, but
+ * the first: keys that were in use before.  They still open what was sealed
+ * and verify receipts (sessions, forms and codes end with their key), but
  * nothing new is made with them.
  *
  * The keys are loaded with the configuration, are never written to, and may
