@@ -526,7 +526,7 @@ corr_init_process(ngx_cycle_t *cycle)
 
 
 /*
- * A thread that hashes has its 19 MiB mapped and filled by the kernel, at
+ * A thread that hashes has its megabytes mapped and filled by the kernel, at
  * nice 19 and with the lock of the address space; whoever asks the kernel
  * for memory meanwhile waits for it.  So the event loop asks seldom: blocks
  * of files come from the heap, which grows by megabytes and is kept.

@@ -46,8 +46,8 @@
                                                                               \
     number(num,  password_min,            8, CORR_PASSWORD_LEAST, 64)         \
     number(size, password_memory,                                             \
-           19 * 1024 * 1024, CORR_PASSWORD_MEMORY, INT32_MAX)                 \
-    number(num,  password_passes,         2,                2,      100)      \
+           CORR_PASSWORD_MEMORY, CORR_PASSWORD_MEMORY, INT32_MAX)             \
+    number(num,  password_passes,         CORR_PASSWORD_PASSES, 1,  100)      \
                                                                               \
     /* throttles: requests of an address in a minute; 0: none */              \
                                                                               \

@@ -339,9 +339,9 @@ sub hashes {
 
 my $clerk = $p->staff('clerk');
 my $before = hashes();
-is(() = $before =~ /,t=2,/g, 2, 'hashes of two passes');
-$p->configure(http => "$rates    correspondence_password_passes 3;\n");
-ok($p->reload, 'three passes from now on');
+is(() = $before =~ /,t=5,/g, 2, 'hashes of five passes');
+$p->configure(http => "$rates    correspondence_password_passes 6;\n");
+ok($p->reload, 'six passes from now on');
 
 for my $try (1, 2) {
     is(fresh('/login')->submit({ national_code => $code, password => $new })
@@ -349,7 +349,7 @@ for my $try (1, 2) {
     is(fresh('/clerk/login')->submit({
            username => 'clerk', password => $clerk->{password} })
        ->status, 303, "a clerk's, $try");
-    is(() = hashes() =~ /,t=3,/g, 2, 'hashes of three');
+    is(() = hashes() =~ /,t=6,/g, 2, 'hashes of six');
     isnt(hashes(), $before, 'renewed') if $try == 1;
     is(hashes(), $before, 'once') if $try == 2;
     $before = hashes();

@@ -19,10 +19,6 @@
 #define CORR_PASSWORD_WORD      4                    /* bytes */
 #define CORR_ARGON2_HASH        32                   /* bytes, libsodium's */
 
-/* with less memory than this one pass is too few (OWASP) */
-
-#define CORR_PASSWORD_ONE_PASS  (46 * 1024 * 1024)
-
 
 struct corr_passwords_s {
     corr_passwords_conf_t    conf;
@@ -33,6 +29,25 @@ struct corr_passwords_s {
 };
 
 
+/*
+ * The least of both, as strong one as another (OWASP, Password Storage; ASVS
+ * 5.0, appendix C).  The last costs a server the least: it is the kernel that
+ * gives the memory, page by page and for each hash anew.
+ */
+
+static const struct {
+    size_t                   memory;
+    unsigned                 passes;
+} corr_password_costs[] = {
+    { 46 * 1024 * 1024, 1 },
+    { 19 * 1024 * 1024, 2 },
+    { 12 * 1024 * 1024, 3 },
+    { 9 * 1024 * 1024, 4 },
+    { CORR_PASSWORD_MEMORY, CORR_PASSWORD_PASSES }
+};
+
+
+static int corr_passwords_costly(const corr_passwords_conf_t *conf);
 static void corr_passwords_nobody(corr_passwords_t *passwords);
 static int corr_passwords_list(corr_passwords_t *passwords, char *error);
 static char *corr_passwords_file(const char *path, size_t *size,
@@ -69,11 +84,10 @@ corr_passwords_load(const corr_passwords_conf_t *conf,
         return NULL;
     }
 
-    if (conf->memory < CORR_PASSWORD_MEMORY || conf->passes == 0
-        || (conf->passes == 1 && conf->memory < CORR_PASSWORD_ONE_PASS))
-    {
+    if (!corr_passwords_costly(conf)) {
         snprintf(error, CORR_SERVICE_ERROR,
-                 "argon2id needs 19 MiB and two passes, or 46 MiB and one");
+                 "argon2id needs 7 MiB and five passes, 9 and four, 12 and "
+                 "three, 19 and two, or 46 and one");
         return NULL;
     }
 
@@ -99,6 +113,25 @@ corr_passwords_load(const corr_passwords_conf_t *conf,
     passwords->conf.common = NULL;
 
     return passwords;
+}
+
+
+static int
+corr_passwords_costly(const corr_passwords_conf_t *conf)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(corr_password_costs) / sizeof(*corr_password_costs);
+         i++)
+    {
+        if (conf->memory >= corr_password_costs[i].memory
+            && conf->passes >= corr_password_costs[i].passes)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

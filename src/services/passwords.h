@@ -20,13 +20,14 @@
 #define CORR_PASSWORD_BYTES      512     /* longest, in bytes of UTF-8 */
 #define CORR_PASSWORD_CHARS      128     /* longest, in characters */
 #define CORR_PASSWORD_HASH       128     /* room for a hash and its NUL */
-#define CORR_PASSWORD_MEMORY     (19 * 1024 * 1024)    /* the least, bytes */
+#define CORR_PASSWORD_MEMORY     (7 * 1024 * 1024)    /* the least, bytes */
+#define CORR_PASSWORD_PASSES     5       /* with so much */
 
 
 typedef struct {
     size_t           min;            /* characters, 8 or more */
-    size_t           memory;         /* bytes per hash, 19 MiB or more */
-    unsigned         passes;         /* argon2id's t, 2 or more */
+    size_t           memory;         /* bytes per hash, argon2id's m */
+    unsigned         passes;         /* its t: the less memory, the more */
     const char      *common;         /* file of common passwords, one a line,
                                         # begins a remark; NULL: none */
 } corr_passwords_conf_t;

@@ -31,7 +31,9 @@ main(int argc, char **argv)
     corr_str_t              text, name;
     corr_secrets_t         *secrets;
     corr_passwords_t       *passwords;
-    corr_passwords_conf_t   conf = { 8, CORR_PASSWORD_MEMORY, 2, NULL };
+    corr_passwords_conf_t   conf = { CORR_PASSWORD_LEAST,
+                                        CORR_PASSWORD_MEMORY,
+                                        CORR_PASSWORD_PASSES, NULL };
 
     if (argc != 3 || argv[2][0] == '\0'
         || strspn(argv[2], "abcdefghijklmnopqrstuvwxyz0123456789._-")
