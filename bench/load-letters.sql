@@ -43,7 +43,8 @@ INSERT INTO words (word) SELECT unnest(string_to_array(
     || 'گاز راه ساختمان شهرداری دانشگاه مدرسه بیمارستان کشاورزی صنعت معدن '
     || 'تجارت واردات صادرات گمرک استخدام بازنشستگی مرخصی انتقال مسکن وام سهام '
     || 'شرکت تعاونی ایثارگران خانواده فرزند ازدواج', ' '));
--- Rare ones as well.
+-- Rare ones as well, fifty of a million letters each; one letter has a word
+-- that no other has.
 INSERT INTO words (word)
 SELECT 'واژه' || n FROM generate_series(1, 20000) AS n;
 
@@ -91,8 +92,10 @@ SELECT (100000000 + g)::text, p.id, at, 'natural', p.first_name, p.last_name,
                                     * interval '1 minute' AS at,
                             g % 100 >= 10 AS closed) AS t
   JOIN some_persons AS p ON p.n = g % (:letters / 5)
- CROSS JOIN LATERAL (SELECT string_agg(w.word, ' ') AS subject FROM words AS w
-     WHERE w.n IN (1 + g % 3, 4 + g % 47, 51 + g % 20000, 20 + g % 30)) AS s
+ CROSS JOIN LATERAL (SELECT string_agg(w.word, ' ')
+            || CASE WHEN g = 777 THEN ' یکتا' ELSE '' END AS subject
+       FROM words AS w
+      WHERE w.n IN (1 + g % 3, 4 + g % 47, 51 + g % 20000, 20 + g % 30)) AS s
  ORDER BY g;
 
 INSERT INTO events (letter_id, at, kind, actor, visibility, body)

@@ -208,11 +208,17 @@ BEGIN
                 LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        -- A unit has a letter once: so many have as many letters at least.
-        SELECT 3, 'unit', (SELECT count(DISTINCT b.letter_id) FROM (
+        -- A unit has a letter once: of one unit nothing is there twice, and
+        -- so many referrals of several are as many letters at least.
+        SELECT 3, 'unit', CASE WHEN cardinality(v_units) = 1 THEN
+               (SELECT count(*) FROM (
+               SELECT FROM correspondence.referrals AS r
+                WHERE r.unit_id = v_units[1] AND r.outcome IS NULL
+                LIMIT v_some) AS b)
+               ELSE (SELECT count(DISTINCT b.letter_id) FROM (
                SELECT r.letter_id FROM correspondence.referrals AS r
                 WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
-                LIMIT v_some * cardinality(v_units)) AS b)
+                LIMIT v_some * cardinality(v_units)) AS b) END
         UNION ALL
         SELECT 4, 'referred', (SELECT count(*) FROM (
                SELECT FROM correspondence.inbox_referred LIMIT v_some) AS b)
@@ -224,11 +230,17 @@ BEGIN
                 ORDER BY l.created_at, l.id LIMIT v_some) AS b)
          WHERE NOT v_expert
         UNION ALL
-        SELECT 5, 'late', (SELECT count(DISTINCT b.letter_id) FROM (
+        SELECT 5, 'late', CASE WHEN cardinality(v_units) = 1 THEN
+               (SELECT count(*) FROM (
+               SELECT FROM correspondence.referrals AS r
+                WHERE r.unit_id = v_units[1] AND r.outcome IS NULL
+                  AND r.late_on < correspondence.today()
+                LIMIT v_some) AS b)
+               ELSE (SELECT count(DISTINCT b.letter_id) FROM (
                SELECT r.letter_id FROM correspondence.referrals AS r
                 WHERE r.unit_id = ANY (v_units) AND r.outcome IS NULL
                   AND r.late_on < correspondence.today()
-                LIMIT v_some * cardinality(v_units)) AS b)
+                LIMIT v_some * cardinality(v_units)) AS b) END
          WHERE v_expert
         UNION ALL
         SELECT 6, 'undelivered', (SELECT count(*) FROM (

@@ -14,14 +14,19 @@ use Bench;
 
 use constant SIZES => (1_000_000, 10_000);
 
-# 400 letters have it where 10 had it: whoever finds them all takes longer
+# 400 letters have it where 10 had it, and 50 where one had it: whoever finds
+# and shows more takes longer
 
-use constant MANY => 'search by a name of many';
+use constant MANY => (
+    'search by a name of many' => 'علی خانواده77',
+    'search by a rare word of many' => 'واژه777',
+);
 
 
 sub run {
     my ($report) = @_;
     my @portals = map { loaded($_) } SIZES;
+    my %many = MANY;
 
     for my $who (qw(clerk expert)) {
         my @seen = map { seen($_, $who) } @portals;
@@ -34,7 +39,7 @@ sub run {
 
                 $report->("$big->{name}, $what at 1,000,000 letters", %$r,
                           unit => 'ms', of => 'at 10,000',
-                          $what eq 'page' && $big->{name} ne MANY
+                          $what eq 'page' && !$many{$big->{name}}
                               ? (most => 1.3) : ());
             }
         }
@@ -107,9 +112,8 @@ sub pages {
     my %search = $who eq 'expert'
         ? ('expert: search by a word' => 'شکایت')
         : ('search by code' => '100000777', 'search by a word' => 'گمرک',
-           'search by a rare word' => 'واژه777',
-           'search by a name' => 'علی یگانه',
-           MANY, 'علی خانواده77');
+           'search by a rare word' => 'یکتا',
+           'search by a name' => 'علی یگانه', MANY);
 
     for my $what (sort keys %search) {
         $b->get('/clerk/');
