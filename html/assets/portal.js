@@ -392,7 +392,8 @@ function changed(notice) {
 /*
  * What is being written is kept with the letter some seconds after the last
  * key, and when the page goes out of sight: a session that ends then, or a
- * browser that does, costs nothing.
+ * browser that does, costs nothing.  The button keeps it without leaving the
+ * page, which would lose the files that are chosen.
  */
 
 function draft(form) {
@@ -423,6 +424,11 @@ function draft(form) {
   form.addEventListener("submit", () => {
     clearTimeout(timer);
     kept = text.value;
+  });
+  form.querySelector("[formaction]").addEventListener("click", (e) => {
+    e.preventDefault();
+    kept = null;
+    keep();
   });
   doc.addEventListener("visibilitychange", () => doc.hidden && keep());
 }

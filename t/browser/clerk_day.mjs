@@ -264,9 +264,16 @@ async function kept(page, citizen) {
        'the draft is in the form again');
     like(await page.locator('[data-draft-news]').innerText(),
          /هنوز فرستاده نشده/, 'and says so');
+    await attach(page);
     await page.fill('#body', '');
-    await page.locator('[data-draft-news]', { hasText: 'ذخیره شد' })
-        .waitFor();
+
+    const answer = page.waitForResponse(/\/draft$/);
+
+    await page.click('[formaction$="/draft"]');
+    is((await answer).status(), 303, 'the button keeps what is written');
+    is(await page.locator('form[action$="/reply"] [type=file]')
+        .evaluate((input) => input.files.length), 1,
+       'and the chosen file stays chosen');
 }
 
 
