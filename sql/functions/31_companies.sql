@@ -36,16 +36,12 @@ LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
            -- Another position has to be proven anew, and one in a company
            -- of another name or number, unless a gateway knew it before
            -- and does now.
-           position_proven_at = CASE WHEN c.position = EXCLUDED.position
-                AND (p_checked IS TRUE AND c.check_state = 'yes'
-                     OR (c.name, c.registration_number) IS NOT DISTINCT FROM
-                        (EXCLUDED.name, EXCLUDED.registration_number))
-               THEN c.position_proven_at END,
-           position_proven_by = CASE WHEN c.position = EXCLUDED.position
-                AND (p_checked IS TRUE AND c.check_state = 'yes'
-                     OR (c.name, c.registration_number) IS NOT DISTINCT FROM
-                        (EXCLUDED.name, EXCLUDED.registration_number))
-               THEN c.position_proven_by END,
+           (position_proven_at, position_proven_by) = (
+               SELECT c.position_proven_at, c.position_proven_by
+                WHERE c.position = EXCLUDED.position
+                  AND (p_checked IS TRUE AND c.check_state = 'yes'
+                       OR (c.name, c.registration_number) IS NOT DISTINCT FROM
+                          (EXCLUDED.name, EXCLUDED.registration_number))),
            position = EXCLUDED.position, used_at = now()
     RETURNING c.*
 $$;

@@ -691,6 +691,11 @@ BEGIN
         RETURN;
     END IF;
 
+    -- the company before its letters, as company_result() has them
+
+    PERFORM FROM companies AS c JOIN letters AS l ON l.company_id = c.id
+      WHERE l.tracking_code = p_code FOR NO KEY UPDATE OF c;
+
     v_letter := staff_letter(v_me, p_code);
 
     IF v_letter.person_kind <> 'legal' THEN
