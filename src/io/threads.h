@@ -23,7 +23,8 @@ struct corr_task_s {
     corr_op_t                op;
     int                      result;
     void                    *data;       /* `size` zeroed bytes, in the
-                                            operation's pool */
+                                            operation's pool; the thread's
+                                            until corr_task_ended() */
 };
 
 
@@ -71,6 +72,17 @@ corr_task_t *corr_task_create(corr_threads_t *threads, corr_owner_t *owner,
  * (TIMEOUT).
  */
 void corr_task_post(corr_task_t *task, ngx_msec_t timeout);
+
+/*
+ * Did it run to its end?  In one that is late a thread may still be writing:
+ * what it makes must not be looked at.
+ */
+static ngx_inline ngx_uint_t
+corr_task_ended(const corr_task_t *task)
+{
+    return task->op.status == CORR_OP_OK
+           || task->op.status == CORR_OP_FAILED;
+}
 
 typedef struct {
     ngx_uint_t               running;    /* posted and not finished */

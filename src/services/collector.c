@@ -7,6 +7,9 @@
  *     BEGIN   nobody may refer to this one from now on   (database)
  *     REMOVE  unlink it                                  (disk)
  *     END     it may come again                          (database)
+ *
+ * Of a large portion a run sees some, and the next one goes on behind them.
+ * What a run could not do waits until all of the store has had its turn.
  */
 
 #include "collector.h"
@@ -40,6 +43,7 @@ struct corr_collector_s {
     ngx_log_t               *log;
     corr_job_t               job;
     ngx_uint_t               portion;
+    unsigned char            after[CORR_STORE_HASH];   /* when `more` */
     time_t                   housekept;
     corr_collect_state_e     state;
     corr_task_t             *task;
@@ -49,6 +53,7 @@ struct corr_collector_s {
     ngx_uint_t               n;
     ngx_uint_t               i;
     unsigned                 left:1;     /* those were asked for */
+    unsigned                 more:1;     /* files of the portion */
 };
 
 
@@ -67,6 +72,7 @@ static void corr_collector_house(corr_collector_t *c);
 static void corr_collector_query(corr_collector_t *c,
     corr_collect_state_e state, ngx_uint_t statement,
     const corr_pg_param_t *param);
+static void corr_collector_fail(corr_collector_t *c);
 static void corr_collector_finish(corr_collector_t *c);
 static void *corr_collector_palloc(void *pool, size_t size);
 
@@ -146,10 +152,11 @@ corr_collector_run(corr_job_t *job)
 
     c->state = CORR_COLLECT_SCAN;
     c->task = corr_store_scan_task(c->settings->store, c->disk, &job->owner,
-                                   c->portion, c->settings->collect_grace,
+                                   c->portion, c->more ? c->after : NULL,
+                                   c->settings->collect_grace,
                                    CORR_COLLECT_TIMEOUT);
     if (c->task == NULL) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
     }
 }
 
@@ -207,7 +214,7 @@ corr_collector_query(corr_collector_t *c, corr_collect_state_e state,
     c->pg_op = corr_pg_begin(c->pg, &c->job.owner, "collector");
 
     if (c->pg_op == NULL) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
         return;
     }
 
@@ -223,12 +230,18 @@ corr_collector_scanned(corr_collector_t *c)
 
     list = corr_store_list(c->task);
 
-    if (c->task->op.status != CORR_OP_OK || list == NULL) {
+    if (list == NULL || list->error != CORR_STORE_OK) {
 
         ngx_log_error(NGX_LOG_ERR, c->log, list ? list->err : 0,
                       "the store of files could not be searched");
-        corr_collector_finish(c);
+        corr_collector_fail(c);
         return;
+    }
+
+    c->more = list->more;
+
+    if (c->more) {
+        ngx_memcpy(c->after, list->hashes[list->n - 1], CORR_STORE_HASH);
     }
 
     if (list->n) {
@@ -252,7 +265,7 @@ corr_collector_ask(corr_collector_t *c, const corr_store_list_t *list)
 
     json.data = ngx_pnalloc(c->pool, list->n * (CORR_STORE_HASH + 3) + 2);
     if (json.data == NULL) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
         return;
     }
 
@@ -290,7 +303,7 @@ corr_collector_asked(corr_collector_t *c)
     rows = c->pg_op->op.status == CORR_OP_OK ? corr_pg_rows(c->pg_op, 0)
                                              : NULL;
     if (rows == NULL) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
         return;
     }
 
@@ -337,7 +350,7 @@ corr_collector_begun(corr_collector_t *c)
     corr_value_t   ok;
 
     if (c->pg_op->op.status != CORR_OP_OK) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
         return;
     }
 
@@ -359,7 +372,7 @@ corr_collector_begun(corr_collector_t *c)
                                      c->settings->collect_grace,
                                      CORR_COLLECT_TIMEOUT);
     if (c->task == NULL) {
-        corr_collector_finish(c);
+        corr_collector_fail(c);
     }
 }
 
@@ -416,16 +429,27 @@ corr_collector_house(corr_collector_t *c)
 
 
 static void
+corr_collector_fail(corr_collector_t *c)
+{
+    c->more = 0;
+    corr_collector_finish(c);
+}
+
+
+static void
 corr_collector_finish(corr_collector_t *c)
 {
-    c->portion = (c->portion + 1) % CORR_COLLECT_PORTIONS;
+    if (!c->more) {
+        c->portion = (c->portion + 1) % CORR_COLLECT_PORTIONS;
+    }
+
     c->hashes = NULL;
     c->left = 0;
 
     ngx_destroy_pool(c->pool);
     c->pool = NULL;
 
-    corr_job_done(&c->job, 0);
+    corr_job_done(&c->job, c->more);
 }
 
 

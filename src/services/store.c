@@ -21,6 +21,7 @@
 #define CORR_STORE_ROOT     (CORR_STORE_PATH - 128)    /* longest directory */
 #define CORR_STORE_FOREVER  INT64_MAX
 #define CORR_STORE_SHELVES  (CORR_STORE_PREFIXES * CORR_STORE_PREFIXES)
+#define CORR_STORE_BATCH    1024     /* files of a shelf put in order at once */
 
 
 /* Two bytes of a hash are a shelf; a bit of `safe` for each. */
@@ -42,6 +43,26 @@ struct corr_incoming_s {
     corr_store_error_e           error;
     char                         path[CORR_STORE_PATH];    /* temporary */
 };
+
+
+typedef struct {
+    unsigned char                hash[CORR_STORE_HASH];
+    uint64_t                     size;
+    int64_t                      mtime;
+} corr_store_entry_t;
+
+
+/* A scan: the first old files of a shelf that come behind `after`. */
+
+typedef struct {
+    int64_t                      older;
+    char                         path[CORR_STORE_PATH];    /* the shelf's */
+    char                         start[5];                 /* its hashes' */
+    unsigned char                after[CORR_STORE_HASH];
+    size_t                       n;
+    int                          full;    /* there may be more than n */
+    corr_store_entry_t           entries[2 * CORR_STORE_BATCH];
+} corr_store_scan_t;
 
 
 static corr_store_error_e corr_directory_create(corr_store_t *store,
@@ -66,9 +87,15 @@ static int corr_directory_same(int fd, const unsigned char *hash);
 static int corr_directory_sync(const char *path);
 static void corr_directory_abandon(corr_incoming_t *in);
 static corr_store_error_e corr_directory_scan(corr_store_t *store,
-    unsigned prefix, int64_t older, corr_store_found_pt found, void *data);
-static int corr_directory_scan_one(const char *path, const char *prefix,
-    int64_t older, corr_store_found_pt found, void *data);
+    unsigned prefix, const unsigned char *after, int64_t older,
+    corr_store_found_pt found, void *data);
+static int corr_directory_scan_shelf(corr_store_scan_t *scan,
+    corr_store_found_pt found, void *data);
+static int corr_directory_batch(corr_store_scan_t *scan);
+static int corr_directory_wanted(const corr_store_scan_t *scan, int dir,
+    const char *name, corr_store_entry_t *entry);
+static void corr_directory_sort(corr_store_scan_t *scan);
+static int corr_directory_compare(const void *one, const void *two);
 static void corr_directory_clear(corr_store_t *store, int64_t older);
 static corr_store_error_e corr_directory_remove(corr_store_t *store,
     const unsigned char hash[CORR_STORE_HASH], int64_t older);
@@ -319,15 +346,16 @@ corr_store_stat(corr_store_t *store, corr_str_t hash, uint64_t *size)
 
 
 corr_store_error_e
-corr_store_scan(corr_store_t *store, unsigned prefix, int64_t age,
-    corr_store_found_pt found, void *data)
+corr_store_scan(corr_store_t *store, unsigned prefix,
+    const unsigned char *after, int64_t age, corr_store_found_pt found,
+    void *data)
 {
     if (prefix >= CORR_STORE_PREFIXES) {
         return CORR_STORE_ABSENT;
     }
 
-    return store->backend->scan(store, prefix, corr_store_older(age), found,
-                                data);
+    return store->backend->scan(store, prefix, after, corr_store_older(age),
+                                found, data);
 }
 
 
@@ -838,84 +866,176 @@ corr_directory_locate(corr_store_t *store, corr_str_t hash,
 /* Collecting. */
 
 static corr_store_error_e
-corr_directory_scan(corr_store_t *store, unsigned prefix, int64_t older,
-    corr_store_found_pt found, void *data)
+corr_directory_scan(corr_store_t *store, unsigned prefix,
+    const unsigned char *after, int64_t older, corr_store_found_pt found,
+    void *data)
 {
-    DIR            *dir;
-    int             rc;
-    char            first[CORR_STORE_PATH], second[CORR_STORE_PATH + 256];
-    char            start[5];
-    struct dirent  *entry;
+    int                 rc, err;
+    unsigned            shelf;
+    corr_store_scan_t  *scan;
 
-    if (prefix == 0 && older != CORR_STORE_FOREVER) {
+    if (prefix == 0 && after == NULL && older != CORR_STORE_FOREVER) {
         corr_directory_clear(store, older);
     }
 
-    snprintf(first, sizeof(first), "%s/%02x", store->root, prefix);
+    scan = calloc(1, sizeof(corr_store_scan_t));
+    if (scan == NULL) {
+        return corr_store_failed(ENOMEM);
+    }
 
-    dir = opendir(first);
-    if (dir == NULL) {
-        return errno == ENOENT ? CORR_STORE_OK : corr_store_failed(errno);
+    scan->older = older;
+
+    if (after != NULL) {
+        memcpy(scan->after, after, CORR_STORE_HASH);
     }
 
     rc = 0;
 
-    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+    for (shelf = 0; rc == 0 && shelf < CORR_STORE_PREFIXES; shelf++) {
 
-        if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.') {
+        snprintf(scan->start, sizeof(scan->start), "%02x%02x", prefix & 255,
+                 shelf & 255);
+
+        if (memcmp(scan->start, scan->after, 4) < 0) {
             continue;
         }
 
-        snprintf(start, sizeof(start), "%02x%.2s", prefix & 255,
-                 entry->d_name);
-        snprintf(second, sizeof(second), "%s/%s", first, entry->d_name);
+        snprintf(scan->path, sizeof(scan->path), "%s/%.2s/%.2s", store->root,
+                 scan->start, scan->start + 2);
 
-        rc = corr_directory_scan_one(second, start, older, found, data);
+        rc = corr_directory_scan_shelf(scan, found, data);
     }
 
-    closedir(dir);
+    err = errno;
+    free(scan);
 
-    return rc == -1 ? corr_store_failed(errno) : CORR_STORE_OK;
+    return rc == -1 ? corr_store_failed(err) : CORR_STORE_OK;
 }
 
 
-/* 0, what found() returned, or -1. */
+/* 0, 1 when found() stopped it, or -1. */
 
 static int
-corr_directory_scan_one(const char *path, const char *prefix, int64_t older,
-    corr_store_found_pt found, void *data)
+corr_directory_scan_shelf(corr_store_scan_t *scan, corr_store_found_pt found,
+    void *data)
+{
+    size_t               i;
+    corr_store_entry_t  *entry;
+
+    do {
+        if (corr_directory_batch(scan) == -1) {
+            return -1;
+        }
+
+        for (i = 0; i < scan->n; i++) {
+            entry = &scan->entries[i];
+
+            if (found(data, entry->hash, entry->size, entry->mtime)) {
+                return 1;
+            }
+        }
+
+        if (scan->full) {
+            memcpy(scan->after, scan->entries[scan->n - 1].hash,
+                   CORR_STORE_HASH);
+        }
+
+    } while (scan->full);
+
+    return 0;
+}
+
+
+/*
+ * A directory tells its names in no order, and there may be any number of
+ * them: it is read again for each batch.
+ */
+
+static int
+corr_directory_batch(corr_store_scan_t *scan)
 {
     DIR            *dir;
-    int             rc;
-    struct stat     st;
+    int             err;
     struct dirent  *entry;
 
-    dir = opendir(path);
+    scan->n = 0;
+    scan->full = 0;
+
+    dir = opendir(scan->path);
     if (dir == NULL) {
         return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     }
 
-    rc = 0;
+    while (errno = 0, (entry = readdir(dir)) != NULL) {
 
-    while (rc == 0 && (entry = readdir(dir)) != NULL) {
-
-        if (!corr_store_is_hash(corr_cstr(entry->d_name))
-            || strncmp(entry->d_name, prefix, 4) != 0
-            || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW)
-               == -1
-            || !S_ISREG(st.st_mode) || (int64_t) st.st_mtime >= older)
+        if (!corr_directory_wanted(scan, dirfd(dir), entry->d_name,
+                                   &scan->entries[scan->n]))
         {
             continue;
         }
 
-        rc = found(data, (unsigned char *) entry->d_name,
-                   (uint64_t) st.st_size, (int64_t) st.st_mtime)
-             ? 1 : 0;
+        scan->n++;
+
+        if (scan->n == 2 * CORR_STORE_BATCH) {
+            corr_directory_sort(scan);
+        }
     }
 
+    err = errno;
     closedir(dir);
+    errno = err;
 
-    return rc;
+    corr_directory_sort(scan);
+
+    return err ? -1 : 0;
+}
+
+
+static int
+corr_directory_wanted(const corr_store_scan_t *scan, int dir,
+    const char *name, corr_store_entry_t *entry)
+{
+    struct stat  st;
+
+    if (!corr_store_is_hash(corr_cstr(name))
+        || strncmp(name, scan->start, 4) != 0
+        || memcmp(name, scan->after, CORR_STORE_HASH) <= 0
+        || (scan->full
+            && memcmp(name, scan->entries[CORR_STORE_BATCH - 1].hash,
+                      CORR_STORE_HASH) > 0)
+        || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1
+        || !S_ISREG(st.st_mode) || (int64_t) st.st_mtime >= scan->older)
+    {
+        return 0;
+    }
+
+    memcpy(entry->hash, name, CORR_STORE_HASH);
+    entry->size = (uint64_t) st.st_size;
+    entry->mtime = (int64_t) st.st_mtime;
+
+    return 1;
+}
+
+
+static void
+corr_directory_sort(corr_store_scan_t *scan)
+{
+    qsort(scan->entries, scan->n, sizeof(corr_store_entry_t),
+          corr_directory_compare);
+
+    if (scan->n > CORR_STORE_BATCH) {
+        scan->n = CORR_STORE_BATCH;
+        scan->full = 1;
+    }
+}
+
+
+static int
+corr_directory_compare(const void *one, const void *two)
+{
+    const corr_store_entry_t  *a = one, *b = two;
+
+    return memcmp(a->hash, b->hash, CORR_STORE_HASH);
 }
 
 

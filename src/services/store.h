@@ -71,8 +71,8 @@ typedef struct {
     corr_store_error_e (*place)(corr_incoming_t *in, corr_stored_t *stored);
     void               (*abandon)(corr_incoming_t *in);
     corr_store_error_e (*scan)(corr_store_t *store, unsigned prefix,
-                               int64_t older, corr_store_found_pt found,
-                               void *data);
+                               const unsigned char *after, int64_t older,
+                               corr_store_found_pt found, void *data);
     corr_store_error_e (*remove)(corr_store_t *store,
                                const unsigned char hash[CORR_STORE_HASH],
                                int64_t older);
@@ -136,11 +136,13 @@ corr_store_error_e corr_store_stat(corr_store_t *store, corr_str_t hash,
 /*
  * For the collector and fsck: calls found() for each file whose hash begins
  * with the byte `prefix` (0 … 255) and which is older than `age` seconds (0:
- * all).  With prefix 0 it also clears abandoned temporary files older than
- * `age` (not when 0).
+ * all), in the order of the hashes.  Who stopped it goes on behind the hash
+ * `after`; NULL is from the first one, and with prefix 0 that also clears
+ * abandoned temporary files older than `age` (not when 0).
  */
 corr_store_error_e corr_store_scan(corr_store_t *store, unsigned prefix,
-    int64_t age, corr_store_found_pt found, void *data);
+    const unsigned char *after, int64_t age, corr_store_found_pt found,
+    void *data);
 
 /*
  * Removes one file if it still is older than `age` seconds; a younger one

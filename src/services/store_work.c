@@ -28,6 +28,8 @@ typedef struct {
     ngx_uint_t               prefix;
     ngx_uint_t               wanted;
     time_t                   age;
+    unsigned char            after[CORR_STORE_HASH];
+    unsigned                 goes_on:1;
 } corr_store_job_t;
 
 
@@ -406,7 +408,8 @@ corr_spool_errno(const corr_spool_t *spool)
 
 corr_task_t *
 corr_store_scan_task(corr_store_t *store, corr_threads_t *threads,
-    corr_owner_t *owner, ngx_uint_t prefix, time_t age, ngx_msec_t timeout)
+    corr_owner_t *owner, ngx_uint_t prefix, const unsigned char *after,
+    time_t age, ngx_msec_t timeout)
 {
     corr_task_t       *task;
     corr_store_job_t  *job;
@@ -423,6 +426,11 @@ corr_store_scan_task(corr_store_t *store, corr_threads_t *threads,
     job->prefix = prefix;
     job->age = age;
 
+    if (after != NULL) {
+        job->goes_on = 1;
+        ngx_memcpy(job->after, after, CORR_STORE_HASH);
+    }
+
     corr_task_post(task, timeout);
 
     return task;
@@ -434,7 +442,7 @@ corr_store_list(const corr_task_t *task)
 {
     corr_store_job_t  *job = task->data;
 
-    return &job->list;
+    return corr_task_ended(task) ? &job->list : NULL;
 }
 
 
@@ -443,7 +451,16 @@ corr_scan_run(void *data)
 {
     corr_store_job_t  *job = data;
 
+    job->list.hashes = malloc(CORR_STORE_PORTION * CORR_STORE_HASH);
+
+    if (job->list.hashes == NULL) {
+        job->list.error = CORR_STORE_IO;
+        job->list.err = ENOMEM;
+        return CORR_INVALID;
+    }
+
     job->list.error = corr_store_scan(job->store, (unsigned) job->prefix,
+                                      job->goes_on ? job->after : NULL,
                                       job->age, corr_scan_found, job);
     job->list.err = ngx_errno;
 
@@ -460,17 +477,14 @@ corr_scan_found(void *data, const unsigned char hash[CORR_STORE_HASH],
 
     list = &job->list;
 
-    if (list->hashes == NULL) {
-        list->hashes = malloc(CORR_STORE_PORTION * CORR_STORE_HASH);
-
-        if (list->hashes == NULL) {
-            return 1;
-        }
+    if (list->n == CORR_STORE_PORTION) {
+        list->more = 1;
+        return 1;
     }
 
     ngx_memcpy(list->hashes[list->n++], hash, CORR_STORE_HASH);
 
-    return list->n == CORR_STORE_PORTION;
+    return 0;
 }
 
 

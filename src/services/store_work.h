@@ -81,21 +81,25 @@ void corr_spool_release(corr_spool_t *spool);
 
 
 /*
- * The collector's portion: old files of one prefix.  data of the task is a
- * corr_store_list_t.
+ * The collector's portion: old files of one prefix in the order of their
+ * hashes, 4096 of them at the most: if there are more, the next ones come
+ * behind the last.
  */
 
 typedef struct {
     corr_store_error_e   error;
     ngx_err_t            err;
-    size_t               n;          /* 4096 at the most: ask again */
+    size_t               n;
     unsigned char      (*hashes)[CORR_STORE_HASH];   /* live with the task */
+    unsigned             more:1;
 } corr_store_list_t;
 
+/* after: a hash, copied, or NULL. */
 corr_task_t *corr_store_scan_task(corr_store_t *store,
     corr_threads_t *threads, corr_owner_t *owner, ngx_uint_t prefix,
-    time_t age, ngx_msec_t timeout);
+    const unsigned char *after, time_t age, ngx_msec_t timeout);
 
+/* NULL if it did not run to its end. */
 const corr_store_list_t *corr_store_list(const corr_task_t *task);
 
 /*

@@ -213,7 +213,8 @@ corr_fsck_scan(corr_fsck_t *fsck)
 
     for (prefix = 0; prefix < CORR_STORE_PREFIXES; prefix++) {
 
-        if (corr_store_scan(fsck->store, prefix, 0, corr_fsck_found, fsck)
+        if (corr_store_scan(fsck->store, prefix, NULL, 0, corr_fsck_found,
+                            fsck)
             != CORR_STORE_OK)
         {
             fprintf(stderr, "corr-fsck: %02x: %s\n", prefix,

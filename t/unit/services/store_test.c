@@ -472,7 +472,7 @@ found(int64_t age)
     n = 0;
 
     for (prefix = 0; prefix < CORR_STORE_PREFIXES; prefix++) {
-        corr_store_scan(store, prefix, age, count, &n);
+        corr_store_scan(store, prefix, NULL, age, count, &n);
     }
 
     return n;
@@ -626,6 +626,109 @@ limits(void)
 
 /* Writers of the same bytes against a collector that removes all it may. */
 
+/* A file of this name and age, whatever is in it. */
+
+static void
+lay(unsigned shelf, unsigned n, int64_t age)
+{
+    char   hash[CORR_STORE_HASH + 1], path[CORR_STORE_PATH];
+    FILE  *f;
+
+    snprintf(hash, sizeof(hash), "ee%02x%060x", shelf & 255, n);
+    corr_store_path(store, corr_make_str(hash, CORR_STORE_HASH), path);
+
+    f = fopen(path, "w");
+
+    if (f == NULL) {
+        path[strlen(root) + sizeof("/ee/00") - 1] = '\0';
+        (void) mkdir(path, 0700);
+        corr_store_path(store, corr_make_str(hash, CORR_STORE_HASH), path);
+        f = fopen(path, "w");
+    }
+
+    if (f != NULL) {
+        fclose(f);
+    }
+
+    make_old(hash, age);
+}
+
+
+typedef struct {
+    int            n;
+    int            some;          /* of a turn */
+    int            disorder;
+    unsigned char  last[CORR_STORE_HASH];
+} walk_t;
+
+
+static int
+walk(void *data, const unsigned char hash[CORR_STORE_HASH], uint64_t size,
+    int64_t mtime)
+{
+    walk_t  *w = data;
+
+    (void) size;
+    (void) mtime;
+
+    w->disorder += memcmp(hash, w->last, CORR_STORE_HASH) <= 0;
+    memcpy(w->last, hash, CORR_STORE_HASH);
+
+    return ++w->n % w->some == 0;
+}
+
+
+/* A portion in turns, each behind the last one: how many files? */
+
+static int
+walked(int some, int *disorder)
+{
+    int     n;
+    walk_t  w;
+
+    memset(&w, 0, sizeof(w));
+    w.some = some;
+
+    do {
+        n = w.n;
+        corr_store_scan(store, 0xee, n ? w.last : NULL, 3600, walk, &w);
+    } while (w.n > n && w.n % some == 0);
+
+    *disorder = w.disorder;
+
+    return w.n;
+}
+
+
+/* More of them on one shelf than are put in order at once. */
+
+static void
+crowd(void)
+{
+    int       i, disorder;
+    char      path[CORR_STORE_PATH];
+
+    static const int  some[] = { 1000000, 4096, 1024, 1000, 333 };
+
+    reset(0, 0);
+    snprintf(path, sizeof(path), "%s/ee", root);
+    (void) mkdir(path, 0700);
+
+    lay(0, 1, 4000);
+    lay(255, 1, 4000);
+
+    for (i = 0; i < 5000; i++) {
+        lay(0x7f, (unsigned) i * 7919 % 5003, i % 5 ? 4000 : 1000);
+    }
+
+    for (i = 0; i < 5; i++) {
+        is_int(walked(some[i], &disorder), 4002,
+               "each old file of a crowded shelf has its turn");
+        is_int(disorder, 0, "once, and in order");
+    }
+}
+
+
 static void *
 writer(void *data)
 {
@@ -701,6 +804,7 @@ main(void)
     failures();
     crashes();
     collecting();
+    crowd();
     broken();
     limits();
     together();
