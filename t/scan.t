@@ -374,26 +374,41 @@ is(max(map { $_->{running} } $d->seen), 2,
 # Clients that go while clamd thinks: with all they had to say, or in the
 # middle of the second file.
 
-sub half_p {
+sub cookies {
     my ($b) = @_;
-    my $url = Mojo::URL->new($b->url('/desk/letters'));
-    my $part = sub { "--x\r\nContent-Disposition: form-data; $_[0]" };
-    my $body = $part->('name="csrf"') . "\r\n\r\n" . $b->csrf . "\r\n";
 
-    for my $file (png('half 1'), large('half 2')) {
-        $body .= $part->(qq(name="file"; filename="$file->[0]"\r\n)
-                         . "Content-Type: image/png\r\n")
-                 . "\r\n$file->[1]\r\n";
-    }
+    return join '; ', map { $_->name . '=' . $_->value }
+           @{ $b->ua->cookie_jar->find(Mojo::URL->new($b->url('/'))) };
+}
 
+sub part { "--x\r\nContent-Disposition: form-data; name=\"$_[0]\"" }
+
+sub field { part($_[0]) . "\r\n\r\n$_[1]\r\n" }
+
+sub file {
+    my ($file) = @_;
+
+    return part('file') . "; filename=\"$file->[0]\"\r\n"
+           . "Content-Type: image/png\r\n\r\n$file->[1]\r\n";
+}
+
+sub begun {
+    my ($b, $path, $length, $body) = @_;
     my $s = $p->socket;
 
-    syswrite $s, "POST /desk/letters HTTP/1.1\r\nHost: " . $url->host_port
-        . "\r\nCookie: " . join('; ', map { $_->name . '=' . $_->value }
-              @{ $b->ua->cookie_jar->find($url) })
-        . "\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-        . "Content-Length: 10000000\r\n\r\n$body";
+    syswrite $s, "POST $path HTTP/1.1\r\nHost: localhost\r\n"
+        . 'Cookie: ' . cookies($b) . "\r\n"
+        . "Content-Type: multipart/form-data; boundary=x\r\n"
+        . "Content-Length: $length\r\n\r\n$body";
     return $s;
+}
+
+sub half_p {
+    my ($b) = @_;
+
+    return begun($b, '/desk/letters', 10_000_000,
+                 field(csrf => $b->csrf) . file(png('half 1'))
+                 . file(large('half 2')));
 }
 
 $d->forget;
@@ -415,6 +430,107 @@ ok(wait_until(20, sub { rows() == $before + 3 && !left() }),
    'what they sent was whole, and is taken');
 $d->behave;
 is(letter($b, png('after'))->status, 303, 'the next one finds a free place');
+
+
+# A client has its time for its own words only: not for clamd's.
+
+my $h2 = Instance::free_port();
+
+$p->configure(http => scan('timeout=5s')
+                      . "    client_body_timeout 1s;\n",
+              server => "        listen 127.0.0.1:$h2 http2;\n");
+$p->reload;
+
+sub ticket {
+    my ($b, $subject, $file) = @_;
+
+    return field(csrf => $b->csrf) . field(submission_key => key())
+           . field(subject => $subject) . file($file) . "--x\r\n";
+}
+
+sub tickets {
+    return $p->value('SELECT count(*) FROM tickets WHERE subject = ?',
+                     $_[0]);
+}
+
+my $end = substr field(body => 'body') . "--x--\r\n", 5;
+my $begin = ticket($b, 'slow scan', png('slow scan'));
+
+$d->behave(late => 2.5);
+
+my $s = begun($b, '/desk/tickets', length $begin . $end, $begin);
+
+sleep 2;
+syswrite $s, $end;
+like(scalar <$s>, qr{^HTTP/1.1 303 }, 'a scan longer than a client may be');
+is(tickets('slow scan'), 1, 'the form is taken');
+
+$d->behave;
+$begin = ticket($b, 'slow client', png('slow client'));
+$s = begun($b, '/desk/tickets', length $begin . $end, $begin);
+like(scalar <$s>, qr{^HTTP/1.1 408 }, 'behind it a client is waited for');
+
+# HTTP/2 takes bytes in, up to its window, while nobody reads
+
+sub frame {
+    my ($type, $flags, $stream, $data) = @_;
+
+    return pack('NCN', length($data) << 8 | $type, $flags, $stream) . $data;
+}
+
+sub header_line {
+    return "\0" . join '', map { pack('w', length) . $_ } @_;
+}
+
+sub begun_h2 {
+    my ($b, $path, $body) = @_;
+    my $s = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $h2)
+        // die "nginx: $@\n";
+
+    syswrite $s, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
+        . frame(1, 4, 1, join '', map { header_line(@$_) }
+              [ ':method', 'POST' ], [ ':scheme', 'http' ],
+              [ ':path', $path ], [ ':authority', 'localhost' ],
+              [ 'content-type', 'multipart/form-data; boundary=x' ],
+              map { [ cookie => $_ ] } split /; /, cookies($b))
+        . frame(0, 0, 1, $body);
+    return $s;
+}
+
+$d->behave(late => 2.5);
+$s = begun_h2($b, '/desk/tickets', ticket($b, 'slow h2', png('slow h2')));
+sleep 0.5;
+syswrite $s, frame(0, 0, 1, substr $end, 0, 10);
+sleep 1.5;
+syswrite $s, frame(0, 1, 1, substr $end, 10);
+ok(wait_until(5, sub { tickets('slow h2') }), 'in HTTP/2 as well');
+close $s;
+$d->behave;
+
+
+# No descriptor is left to read it again.
+
+$p->configure(http => scan('timeout=30s', 'max=2'), server => '');
+$p->reload;
+
+my ($worker) = $p->workers;
+
+sub descriptors {
+    system($p->instance->as_user, 'prlimit', '--pid', $worker,
+           "--nofile=$_[0]:") == 0 or die "prlimit\n";
+}
+
+$p->allow(qr/a file cannot be read for its scan|accept4\(\) failed/);
+$begin = ticket($b, 'full', large('full'));
+$s = begun($b, '/desk/tickets', length $begin . $end,
+           substr $begin, 0, -10);
+ok(wait_until(10, sub { left() }), 'a file is on its way in');
+descriptors(4);
+syswrite $s, substr($begin, -10) . $end;
+like(scalar <$s>, qr{^HTTP/1.1 503 }, 'no descriptor for the scan: 503');
+descriptors(1024);
+like($p->log, qr/a file cannot be read for its scan/, 'logged');
+is(tickets('full'), 0, 'and no ticket');
 
 
 # A reload waits for what is being scanned.

@@ -52,6 +52,8 @@ static ngx_int_t corr_body_open(corr_page_t *p);
 static void corr_body_started(ngx_http_request_t *r);
 static void corr_body_event(ngx_http_request_t *r);
 static ngx_int_t corr_body_pump(corr_page_t *p);
+static ngx_int_t corr_body_hold(corr_page_t *p, corr_step_pt then);
+static ngx_int_t corr_body_go_on(corr_page_t *p, ngx_int_t rc);
 static ngx_int_t corr_body_more(corr_page_t *p);
 static ngx_int_t corr_body_consume(corr_page_t *p);
 static ngx_int_t corr_body_multipart(corr_page_t *p);
@@ -228,6 +230,42 @@ corr_body_pump(corr_page_t *p)
             return rc;
         }
     }
+}
+
+
+/*
+ * Nothing is read until `then`, so the client's time does not run.  What
+ * HTTP/2 takes in meanwhile sets it going again; go_on() forgets that it
+ * has passed.
+ */
+
+static ngx_int_t
+corr_body_hold(corr_page_t *p, corr_step_pt then)
+{
+    ngx_event_t  *rev;
+
+    rev = p->request->connection->read;
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+    return corr_flow_then(p, then);
+}
+
+
+/* Behind what was held: with the rest of the body, if `rc` lets it. */
+
+static ngx_int_t
+corr_body_go_on(corr_page_t *p, ngx_int_t rc)
+{
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    p->request->connection->read->timedout = 0;
+
+    return corr_body_pump(p);
 }
 
 
@@ -535,18 +573,14 @@ corr_body_flush(corr_page_t *p, corr_step_pt then)
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, then);
+    return corr_body_hold(p, then);
 }
 
 
 static ngx_int_t
 corr_body_written(corr_page_t *p)
 {
-    ngx_int_t  rc;
-
-    rc = corr_body_task_ended(p);
-
-    return rc == NGX_OK ? corr_body_pump(p) : rc;
+    return corr_body_go_on(p, corr_body_task_ended(p));
 }
 
 
@@ -567,7 +601,10 @@ corr_body_part_end(corr_page_t *p)
 }
 
 
-/* Before the file takes its place: one with a virus never lies there. */
+/*
+ * Before the file takes its place: one with a virus never lies there.
+ * NGX_OK: it was refused, and the form goes on.
+ */
 
 static ngx_int_t
 corr_body_scan(corr_page_t *p)
@@ -600,7 +637,7 @@ corr_body_scan(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, corr_body_scanned);
+    return corr_body_hold(p, corr_body_scanned);
 }
 
 
@@ -611,13 +648,13 @@ corr_body_last_written(corr_page_t *p)
 
     rc = corr_body_task_ended(p);
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     /* its last bytes may have been those too many; the form says so */
 
-    return p->body->spool ? corr_body_scan(p) : corr_body_pump(p);
+    if (rc == NGX_OK && p->body->spool) {
+        rc = corr_body_scan(p);
+    }
+
+    return corr_body_go_on(p, rc);
 }
 
 
@@ -642,14 +679,14 @@ corr_body_scanned(corr_page_t *p)
     body->scan = NULL;
 
     if (status != CORR_OP_OK) {
-        return corr_body_unscanned(p);
+        return corr_body_go_on(p, corr_body_unscanned(p));
     }
 
     if (infected) {
         corr_counters_add(p->worker, CORR_COUNT_SCANNED_INFECTED, 1);
         corr_body_file_error(p, CORR_MSG_FILE_INFECTED);
 
-        return corr_body_pump(p);
+        return corr_body_go_on(p, NGX_OK);
     }
 
     corr_counters_add(p->worker, CORR_COUNT_SCANNED_CLEAN, 1);
@@ -674,7 +711,7 @@ corr_body_unscanned(corr_page_t *p)
     p->unscanned = 1;
     corr_body_file_error(p, CORR_MSG_FILE_UNSCANNED);
 
-    return corr_body_pump(p);
+    return NGX_OK;
 }
 
 
@@ -692,7 +729,7 @@ corr_body_place(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, corr_body_placed);
+    return corr_body_hold(p, corr_body_placed);
 }
 
 
@@ -711,7 +748,7 @@ corr_body_placed(corr_page_t *p)
     }
 
     if (body->spool == NULL) {
-        return corr_body_pump(p);        /* refused; the form says why */
+        return corr_body_go_on(p, NGX_OK);   /* refused; the form says why */
     }
 
     stored = corr_spool_stored(body->spool);
@@ -740,7 +777,7 @@ corr_body_placed(corr_page_t *p)
     body->spool = NULL;
     body->in_file = 0;
 
-    return corr_body_pump(p);
+    return corr_body_go_on(p, NGX_OK);
 }
 
 
