@@ -262,8 +262,6 @@ corr_flow_run(corr_page_t *p)
         return;
     }
 
-    p->running = 1;
-
     for (hops = 0; hops < CORR_FLOW_HOPS; hops++) {
 
         rc = corr_flow_next(p);
@@ -279,7 +277,6 @@ corr_flow_run(corr_page_t *p)
                 continue;
             }
 
-            p->running = 0;
             corr_flow_wait(p);
             return;
         }
@@ -288,8 +285,6 @@ corr_flow_run(corr_page_t *p)
             rc = corr_reply_error(p, rc < 300 ? 500 : (ngx_uint_t) rc,
                                   CORR_MSG_COUNT, 0, NULL);
         }
-
-        p->running = 0;
 
         if (rc == NGX_DONE) {
             rc = p->rc;
@@ -308,7 +303,6 @@ corr_flow_run(corr_page_t *p)
                   "correspondence: the steps of \"%V\" do not end",
                   &p->request->uri);
 
-    p->running = 0;
     corr_flow_finish(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
 }
 

@@ -204,7 +204,6 @@ struct corr_page_s {
     void                    *data;        /* the page's own */
     u_char                   reference[12];  /* shown with an error */
 
-    unsigned                 running:1;
     unsigned                 waiting:1;   /* for the body, or a timer */
     unsigned                 replied:1;
     unsigned                 json:1;      /* asked for JSON */
