@@ -13,6 +13,7 @@
 
 #include "http/counters.h"
 #include "http/flow.h"
+#include "http/veil.h"
 #include "lib/tracking.h"
 #include "pages/health.h"
 #include "services/captcha.h"
@@ -24,12 +25,6 @@
 
 
 #define CORR_CPU_NICE        19
-
-
-typedef struct {
-    corr_settings_t          settings;     /* first: directives' offsets */
-    ngx_array_t              locations;    /* corr_loc_conf_t * */
-} corr_main_conf_t;
 
 
 static void *corr_create_main_conf(ngx_conf_t *cf);
@@ -365,6 +360,10 @@ corr_postconfiguration(ngx_conf_t *cf)
 
     if (mcf->locations.nelts == 0) {
         return NGX_OK;
+    }
+
+    if (corr_veil_init(cf, &mcf->veils, &mcf->locations) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return corr_load(cf, &mcf->settings, &mcf->locations);

@@ -117,6 +117,21 @@ typedef struct {
 } corr_loc_conf_t;
 
 
+/* http/veil.h */
+
+typedef struct {
+    ngx_array_t              routes;
+    ngx_int_t                variable;   /* $request_uri */
+} corr_veils_t;
+
+
+typedef struct {
+    corr_settings_t          settings;   /* first: directives' offsets */
+    ngx_array_t              locations;  /* corr_loc_conf_t * */
+    corr_veils_t             veils;
+} corr_main_conf_t;
+
+
 extern ngx_module_t    ngx_http_correspondence_module;
 
 

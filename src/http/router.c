@@ -5,6 +5,7 @@
 
 #include "router.h"
 #include "reply.h"
+#include "veil.h"
 
 #include "../lib/text.h"
 #include "../services/texts.h"
@@ -112,41 +113,12 @@ corr_router_match(corr_str_t pattern, corr_str_t path, corr_str_t *params)
 }
 
 
-/*
- * What logs write of a request is its line: with a veiled route's own path
- * instead of the address, they hold no link that somebody else could open
- * (ASVS 14.2.1).  Nothing but logs reads the two once a location is found.
- */
-
 static void
 corr_router_veil(corr_page_t *p, const corr_route_t *route)
 {
-    u_char              *last;
-    ngx_str_t           *base = &p->loc->base;
-    ngx_http_request_t  *r = p->request;
-
-    if (!(route->who & CORR_VEILED)) {
-        return;
+    if (route->who & CORR_VEILED) {
+        corr_veil_route(p->request, &p->loc->base, route);
     }
-
-    ngx_str_set(&r->request_line, "-");
-    ngx_str_set(&r->unparsed_uri, "-");
-
-    last = ngx_pnalloc(p->pool, r->method_name.len + base->len
-                                + route->path.len + r->http_protocol.len + 2);
-    if (last == NULL) {
-        return;
-    }
-
-    r->request_line.data = last;
-    last = ngx_sprintf(last, "%V ", &r->method_name);
-
-    r->unparsed_uri.data = last;
-    last = ngx_sprintf(last, "%V%V", base, &route->path);
-    r->unparsed_uri.len = last - r->unparsed_uri.data;
-
-    last = ngx_sprintf(last, " %V", &r->http_protocol);
-    r->request_line.len = last - r->request_line.data;
 }
 
 
