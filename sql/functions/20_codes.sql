@@ -476,14 +476,35 @@ $$;
 
 -- Log-in by code and recovery ------------------------------------------------
 
--- login_code_mobile(national_code) → mobile: the account's, for the portal to
--- show masked; no row when there is none (show the stable false mask).
+-- A mobile number that is always the same for one national code and is
+-- nobody's answer.  Its second digits are those that most real numbers have:
+-- 0910-0919, 0930-0939, 0990-0993.
+CREATE OR REPLACE FUNCTION decoy_mobile(p_national_code text) RETURNS text
+LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+    SELECT '09' || substr('111111333399', (n % 12)::integer + 1, 1)
+           || CASE WHEN n % 12 >= 10 THEN n / 12 % 20 % 4
+                   ELSE n / 12 % 20 % 10 END
+           || lpad((n / 240 % 10000000)::text, 7, '0')
+      FROM (SELECT ('x' || encode(substr(sha256(
+                        k.key || convert_to(p_national_code, 'UTF8')), 1, 7),
+                        'hex'))::bit(56)::bigint AS n
+              FROM decoy_key AS k) AS h
+$$;
+
+-- login_code_mobile(national_code) → mobile, for the portal to show masked:
+-- the account's, or the false one.  That is made in both cases, for the time.
 CREATE OR REPLACE FUNCTION login_code_mobile(p_national_code text)
 RETURNS TABLE (mobile text)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
-    SELECT p.mobile FROM persons AS p
-     WHERE p.national_code = p_national_code AND p.status = 'active'
+DECLARE
+    v_decoy     text := decoy_mobile(p_national_code);
+BEGIN
+    RETURN QUERY SELECT coalesce(
+        (SELECT p.mobile FROM persons AS p
+          WHERE p.national_code = p_national_code AND p.status = 'active'),
+        v_decoy);
+END
 $$;
 
 -- code_request(purpose login|recover, national_code, mobile as completed,

@@ -18,7 +18,7 @@ SELECT ok, person_id AS id, session_epoch AS epoch
 -- name: login_renew
 SELECT renewed FROM login_renew($1::bigint, $2::text, $3::text);
 
--- To be shown masked; no row: show the false one.
+-- To be shown masked: the account's, or a false one.
 --   $1 national_code → mobile
 -- name: login_code_mobile
 SELECT mobile FROM login_code_mobile($1::text);

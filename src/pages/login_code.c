@@ -30,8 +30,6 @@ static ngx_int_t corr_login_mobile_check(corr_page_t *p);
 static ngx_int_t corr_login_mobile_typed(corr_page_t *p);
 static ngx_int_t corr_login_mobile_send(corr_page_t *p);
 static ngx_int_t corr_login_code_desk(corr_page_t *p);
-static corr_str_t corr_login_mobile_of(corr_page_t *p, corr_rows_t *rows,
-    corr_str_t national_code);
 
 
 static const corr_rule_t  corr_login_code_rules[] = {
@@ -176,36 +174,14 @@ corr_login_mobile_find(corr_page_t *p)
 static ngx_int_t
 corr_login_mobile_show(corr_page_t *p)
 {
-    corr_str_t          mobile;
-    corr_login_code_t  *ctx = p->data;
+    corr_str_t  mobile;
 
-    mobile = corr_login_mobile_of(p, corr_db_rows(p, 0), ctx->national_code);
+    mobile = corr_rows_text(corr_db_rows(p, 0), 0, "mobile");
 
     corr_view_text(p->view, "mobile_masked", corr_page_mask(p, mobile));
     corr_form_view(p, corr_login_mobile_rules);
 
     return corr_reply_page(p, CORR_TPL_LOGIN_CODE_MOBILE);
-}
-
-
-/* The account's mobile, or the false one that always follows from a code. */
-
-static corr_str_t
-corr_login_mobile_of(corr_page_t *p, corr_rows_t *rows,
-    corr_str_t national_code)
-{
-    u_char      *decoy;
-    corr_str_t   mobile, none = corr_null_str;
-
-    decoy = ngx_pnalloc(p->pool, CORR_MOBILE_LEN);
-    if (decoy == NULL) {
-        return none;
-    }
-
-    corr_secrets_decoy_mobile(p->settings->secrets, national_code, decoy);
-    mobile = corr_rows_text(rows, 0, "mobile");
-
-    return mobile.len ? mobile : corr_make_str(decoy, CORR_MOBILE_LEN);
 }
 
 
@@ -250,7 +226,7 @@ corr_login_mobile_typed(corr_page_t *p)
     corr_str_t          mobile, typed, digits;
     corr_login_code_t  *ctx = p->data;
 
-    mobile = corr_login_mobile_of(p, corr_db_rows(p, 0), ctx->national_code);
+    mobile = corr_rows_text(corr_db_rows(p, 0), 0, "mobile");
     typed = corr_form_value(p, "mobile");
 
     if (corr_check_mobile(&p->alloc, typed, &ctx->mobile) != CORR_OK) {

@@ -526,38 +526,6 @@ corr_secrets_wipe(void *p, size_t len)
 }
 
 
-void
-corr_secrets_decoy_mobile(const corr_secrets_t *secrets,
-    corr_str_t national_code, unsigned char mobile[11])
-{
-    size_t         i;
-    unsigned char  digits[9];
-
-    /*
-     * Second digits that real numbers have: 0910-0919, 0930-0939 and
-     * 0990-0993 are most of them.
-     */
-
-    static const char  series[] = "111111333399";
-
-    corr_secrets_derive_digits(secrets, CORR_KEY_MASK, &national_code, 1,
-                               digits, sizeof(digits));
-
-    mobile[0] = '0';
-    mobile[1] = '9';
-    mobile[2] = (unsigned char)
-                series[((digits[0] - '0') * 10 + digits[1] - '0') % 12];
-    mobile[3] = mobile[2] == '9' ? (unsigned char) ('0' + digits[2] % 4)
-                                 : digits[2];
-
-    for (i = 4; i < 11; i++) {
-        mobile[i] = digits[i - 2];
-    }
-
-    sodium_memzero(digits, sizeof(digits));
-}
-
-
 /* Seals of receipts. */
 
 void

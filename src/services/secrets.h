@@ -36,7 +36,7 @@
 
 /*
  * What a key is for.  The numbers are part of what is stored: never change
- * one, never use one again.
+ * one, never use one again (5 and 9 are gone).
  */
 
 typedef enum {
@@ -44,11 +44,9 @@ typedef enum {
     CORR_KEY_CODE = 2,        /* one-time codes, as stored */
     CORR_KEY_CAPTCHA = 3,     /* digits of a captcha from its id */
     CORR_KEY_SESSION = 4,     /* session tokens, as stored */
-    CORR_KEY_MASK = 5,        /* the false mobile of an unknown person */
     CORR_KEY_MESSAGE = 6,     /* texts of one-time codes on their way */
     CORR_KEY_TOTP = 7,        /* secrets of authenticators */
     CORR_KEY_RECEIPT = 8,     /* seals of receipts */
-    CORR_KEY_INVITATION = 9,  /* tokens of invitations, as stored */
     CORR_KEY_FLOW = 10        /* what a form carries to its next page */
 } corr_key_e;
 
@@ -150,15 +148,6 @@ void corr_secrets_derive_digits(const corr_secrets_t *secrets,
 int corr_secrets_equal(corr_str_t a, corr_str_t b);
 
 void corr_secrets_wipe(void *p, size_t len);
-
-
-/*
- * A mobile number, "09" and nine digits, which is always the same for one
- * national code and is nobody's answer: shown masked when the code is
- * unknown, so that the page does not tell.
- */
-void corr_secrets_decoy_mobile(const corr_secrets_t *secrets,
-    corr_str_t national_code, unsigned char mobile[11]);
 
 
 /*

@@ -135,6 +135,16 @@ is "@real", 'sent sent sent sent sent sent wait wait wait',
    'six codes an hour to one mobile';
 is "@decoy", "@real", 'the caps do not tell either';
 
+my $shown = sub {
+    $pg->call($db, 'login_code_mobile', $_[0])->[0]{mobile} };
+is $shown->($ali->{national_code}), $ali->{mobile}, 'a mobile to be masked';
+my @false = map { $shown->(Cluster::national_code(999_000_00 + $_)) } 1 .. 300;
+is scalar(grep { !/^09(?:[13]\d|9[0-3])\d{7}\z/ } @false), 0,
+   'a false one has the form of one';
+my %seen = map { $_ => 1 } @false;
+is scalar(keys %seen), 300, 'each has another';
+is $shown->(Cluster::national_code(999_000_01)), $false[0], 'always the same';
+
 # Waits and caps --------------------------------------------------------------------
 
 forget;

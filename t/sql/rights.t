@@ -39,7 +39,7 @@ for my $secret ('password_hash FROM persons', 'password_hash FROM staff',
     'totp_secret FROM staff', 'totp_step FROM staff', 'secret FROM messages',
     'code_hash FROM codes', 'token_hash FROM invitations', '* FROM tries',
     '* FROM person_browsers', '* FROM decoy_messages',
-    '* FROM identity_evidence')
+    '* FROM decoy_key', '* FROM identity_evidence')
 {
     ok !eval { $db->do("SELECT $secret"); 1 }, "the portal cannot read $secret";
 }
