@@ -118,16 +118,19 @@ END
 $$;
 
 -- staff_totp_done(staff_id, epoch, step that matched or NULL, browser,
---                 address) → ok, staff_id, epoch
+--                 address, the secret encrypted anew or NULL)
+-- → ok, staff_id, epoch
 -- A step passes once: of two at the same time one wins.
 CREATE OR REPLACE FUNCTION staff_totp_done(p_staff bigint, p_epoch integer,
-    p_step bigint, p_browser text, p_address text)
+    p_step bigint, p_browser text, p_address text, p_totp_secret bytea)
 RETURNS TABLE (ok boolean, staff_id bigint, epoch integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    UPDATE staff AS s SET totp_step = p_step, last_login_at = now()
+    UPDATE staff AS s
+       SET totp_step = p_step, last_login_at = now(),
+           totp_secret = coalesce(p_totp_secret, s.totp_secret)
      WHERE s.id = p_staff AND s.epoch = p_epoch AND s.status = 'active'
        AND s.totp_step < p_step
     RETURNING s.id, s.epoch INTO staff_id, epoch;
@@ -289,7 +292,7 @@ BEGIN
         RETURNING s.* INTO v_staff;
         SELECT d.ok, d.epoch INTO ok, epoch
           FROM staff_totp_done(staff_id, v_staff.epoch, p_step, p_browser,
-                               p_address) AS d;
+                               p_address, NULL) AS d;
         IF NOT ok THEN
             PERFORM fail('CR409', 'totp_used');
         END IF;

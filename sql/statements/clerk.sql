@@ -29,10 +29,12 @@ SELECT verdict, wait, totp_secret, totp_step,
   FROM staff_totp_try($1::bigint, $2::int, $3::text);
 
 --   $1 staff id, $2 epoch, $3 step that matched or NULL, $4 browser,
---   $5 address → ok, staff_id, epoch
+--   $5 address, $6 the TOTP secret encrypted anew or NULL
+-- → ok, staff_id, epoch
 -- name: staff_totp_done
 SELECT ok, staff_id, epoch
-  FROM staff_totp_done($1::bigint, $2::int, $3::bigint, $4::text, $5::text);
+  FROM staff_totp_done($1::bigint, $2::int, $3::bigint, $4::text, $5::text,
+                       $6::bytea);
 
 -- After staff_guard_write.
 -- name: staff_logout

@@ -99,10 +99,11 @@ corr_clerk_totp_try(corr_page_t *p)
 static ngx_int_t
 corr_clerk_totp_tried(corr_page_t *p)
 {
-    int64_t       step;
-    ngx_uint_t    right;
-    corr_str_t    verdict;
-    corr_rows_t  *rows;
+    int64_t        step;
+    ngx_uint_t     right, renewed;
+    corr_str_t     verdict;
+    corr_rows_t   *rows;
+    unsigned char  anew[CORR_TOTP_SEALED];
 
     rows = corr_db_rows(p, 0);
     verdict = corr_rows_text(rows, 0, "verdict");
@@ -117,13 +118,21 @@ corr_clerk_totp_tried(corr_page_t *p)
 
     right = corr_totp_typed(p, rows, &step);
 
+    renewed = right
+              && corr_totp_reseal(p->settings->secrets,
+                                  corr_rows_text(rows, 0, "username"),
+                                  corr_rows_get(rows, 0, "totp_secret").s,
+                                  anew);
+
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_STAFF_TOTP_DONE, corr_pg_int(p->session.id),
                 corr_pg_int(p->session.epoch),
                 right ? corr_pg_int(step) : corr_pg_null(),
                 corr_pg_text(corr_session_browser(p)),
-                corr_pg_text(corr_page_address(p)));
+                corr_pg_text(corr_page_address(p)),
+                renewed ? corr_pg_bytes(corr_make_str(anew, sizeof(anew)))
+                        : corr_pg_null());
 
     return corr_db_send(p, corr_clerk_totp_done);
 }

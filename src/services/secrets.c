@@ -385,6 +385,17 @@ corr_secrets_decrypt(const corr_secrets_t *secrets, corr_key_e key,
 }
 
 
+int
+corr_secrets_sealed_old(const corr_secrets_t *secrets, corr_key_e key,
+    corr_str_t sealed)
+{
+    return sealed.len >= CORR_SECRETS_OVERHEAD
+           && memcmp(secrets->files[0].ids[key], sealed.data + 1,
+                     CORR_SECRETS_KEY_ID)
+              != 0;
+}
+
+
 /* Random and derived text. */
 
 void

@@ -113,6 +113,10 @@ size_t corr_secrets_encrypt(const corr_secrets_t *secrets, corr_key_e key,
 int corr_secrets_decrypt(const corr_secrets_t *secrets, corr_key_e key,
     corr_str_t bound, corr_str_t sealed, unsigned char *out, size_t *len);
 
+/* 1 when an old file's key made it: encrypt() would take another one. */
+int corr_secrets_sealed_old(const corr_secrets_t *secrets, corr_key_e key,
+    corr_str_t sealed);
+
 
 /* Random, from the kernel. */
 void corr_secrets_random(unsigned char *out, size_t len);

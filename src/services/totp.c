@@ -48,6 +48,25 @@ corr_totp_open(const corr_secrets_t *secrets, corr_str_t username,
 }
 
 
+int
+corr_totp_reseal(const corr_secrets_t *secrets, corr_str_t username,
+    corr_str_t sealed, unsigned char anew[CORR_TOTP_SEALED])
+{
+    unsigned char  secret[CORR_TOTP_SECRET];
+
+    if (!corr_secrets_sealed_old(secrets, CORR_KEY_TOTP, sealed)
+        || corr_totp_open(secrets, username, sealed, secret) != CORR_OK)
+    {
+        return 0;
+    }
+
+    corr_totp_seal(secrets, username, secret, anew);
+    corr_secrets_wipe(secret, sizeof(secret));
+
+    return 1;
+}
+
+
 void
 corr_totp_code(corr_str_t secret, uint64_t step,
     unsigned char code[CORR_TOTP_DIGITS])

@@ -31,6 +31,13 @@ void corr_totp_seal(const corr_secrets_t *secrets, corr_str_t username,
 int corr_totp_open(const corr_secrets_t *secrets, corr_str_t username,
     corr_str_t sealed, unsigned char secret[CORR_TOTP_SECRET]);
 
+/*
+ * 1 when an old key file encrypted it: anew holds it encrypted with the
+ * current one, so that the old file may go some day.
+ */
+int corr_totp_reseal(const corr_secrets_t *secrets, corr_str_t username,
+    corr_str_t sealed, unsigned char anew[CORR_TOTP_SEALED]);
+
 
 /* The code of a step (unix time / 30) in ASCII digits. */
 void corr_totp_code(corr_str_t secret, uint64_t step,

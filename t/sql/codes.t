@@ -330,12 +330,24 @@ my @steps = $pg->parallel(30, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;
     $pg->call($dbh, 'staff_totp_done', $clerk->{id}, 1, 58_000_000, 'cb',
-              '1')->[0]{ok} ? 'in' : 'out';
+              '1', undef)->[0]{ok} ? 'in' : 'out';
 });
 is scalar(grep { $_ eq 'in' } @steps), 1, 'one TOTP step lets one in';
-ok !$pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 57_999_999, 'cb', '1')
-       ->[0]{ok}, 'nor does an earlier one';
-ok $pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 58_000_001, 'cb', '1')
-       ->[0]{ok}, 'the next one does';
+ok !$pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 57_999_999, 'cb', '1',
+              'no')->[0]{ok}, 'nor does an earlier one';
+ok $pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 58_000_001, 'cb', '1',
+             undef)->[0]{ok}, 'the next one does';
+
+my $sealed = sub {
+    $owner->selectrow_array('SELECT totp_secret FROM staff WHERE id = ?',
+                            undef, $clerk->{id}) };
+my $before = $sealed->();
+isnt $before, 'no', 'a secret is not replaced by who is not let in';
+$pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 58_000_002, 'cb', '1',
+          'anew');
+is $sealed->(), 'anew', 'but by who is';
+$pg->call($db, 'staff_totp_done', $clerk->{id}, 1, 58_000_003, 'cb', '1',
+          undef);
+is $sealed->(), 'anew', 'and stays, where it need not be';
 
 done_testing;

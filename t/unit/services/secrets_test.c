@@ -154,6 +154,12 @@ encryption(corr_secrets_t *s, corr_secrets_t *fresh, corr_secrets_t *rotated)
     is_int(corr_secrets_decrypt(fresh, CORR_KEY_MESSAGE, bound,
                                 corr_make_str(sealed, n), out, &len),
            CORR_INVALID, "not with another file");
+    ok(!corr_secrets_sealed_old(s, CORR_KEY_MESSAGE,
+                                corr_make_str(sealed, n)),
+       "sealed with the current file");
+    ok(corr_secrets_sealed_old(rotated, CORR_KEY_MESSAGE,
+                               corr_make_str(sealed, n)),
+       "or with an old one");
     is_int(corr_secrets_decrypt(rotated, CORR_KEY_MESSAGE, bound,
                                 corr_make_str(sealed, n), out, &len),
            CORR_OK, "with an old one");

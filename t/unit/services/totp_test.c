@@ -3,7 +3,10 @@
 #include "tap.h"
 #include "services/totp.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 
 static const corr_str_t  rfc_secret = corr_str("12345678901234567890");
@@ -145,6 +148,66 @@ uri(void)
 }
 
 
+static void
+reseal(void)
+{
+    int              i;
+    char             error[CORR_SERVICE_ERROR], dir[] = "/tmp/corr-totp-XXXXXX";
+    char             path[2][64];
+    FILE            *f;
+    corr_str_t       name, text;
+    const char      *paths[2];
+    unsigned char    secret[CORR_TOTP_SECRET], out[CORR_TOTP_SECRET];
+    unsigned char    sealed[CORR_TOTP_SEALED], anew[CORR_TOTP_SEALED];
+    corr_secrets_t  *old, *new, *both;
+
+    if (mkdtemp(dir) == NULL) {
+        exit(1);
+    }
+
+    for (i = 0; i < 2; i++) {
+        sprintf(path[i], "%s/%d", dir, i);
+        f = fopen(path[i], "w");
+        fchmod(fileno(f), 0600);
+        fprintf(f, "%064d", i);
+        fclose(f);
+    }
+
+    paths[0] = path[1];
+    paths[1] = path[0];
+
+    old = corr_secrets_load(&paths[1], 1, error);
+    new = corr_secrets_load(&paths[0], 1, error);
+    both = corr_secrets_load(paths, 2, error);
+
+    name = CORR_STR("ali");
+    text = corr_make_str(sealed, sizeof(sealed));
+    corr_totp_secret(secret);
+    corr_totp_seal(old, name, secret, sealed);
+
+    is_int(corr_totp_reseal(old, name, text, anew), 0, "the current file's");
+    is_int(corr_totp_reseal(new, name, text, anew), 0, "one not loaded");
+    is_int(corr_totp_reseal(both, CORR_STR("sara"), text, anew), 0,
+           "another's");
+    is_int(corr_totp_reseal(both, name, text, anew), 1, "an old file's");
+
+    text = corr_make_str(anew, sizeof(anew));
+    is_int(corr_totp_open(new, name, text, out), CORR_OK,
+           "no longer needs it");
+    ok(memcmp(out, secret, sizeof(out)) == 0, "and is the same");
+
+    corr_secrets_free(old);
+    corr_secrets_free(new);
+    corr_secrets_free(both);
+
+    for (i = 0; i < 2; i++) {
+        remove(path[i]);
+    }
+
+    remove(dir);
+}
+
+
 int
 main(void)
 {
@@ -153,6 +216,7 @@ main(void)
     window();
     base32();
     uri();
+    reseal();
 
     return tap_done();
 }
