@@ -2,8 +2,10 @@
 --
 -- The portal draws the code, keeps none of it, and sends two forms of it:
 -- code_hash (HMAC with a key file, over purpose, browser and code) and secret
--- (the code, encrypted with a key file, for the SMS).  browser is a hash of
--- the browser's own random cookie; a code is good only where it was asked
+-- (the code, encrypted with a key file, for the SMS).  What was typed comes
+-- as code_hashes: the hash by each key file that is loaded, one behind the
+-- other, since the current one may have changed meanwhile.  browser is a hash
+-- of the browser's own random cookie; a code is good only where it was asked
 -- for.  Failures return a verdict instead of raising: an exception would roll
 -- the try back with it.
 --
@@ -192,7 +194,7 @@ $$;
 --   wrong    tries_left says how many are left; 0: ask for another
 --   expired  killed, too old, out of tries, already used, or never asked for
 CREATE OR REPLACE FUNCTION code_check(p_purpose text, p_browser text,
-    p_code_hash bytea, p_limits jsonb, OUT verdict text,
+    p_code_hashes bytea, p_limits jsonb, OUT verdict text,
     OUT tries_left integer, OUT code codes)
 LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
 DECLARE
@@ -211,7 +213,7 @@ BEGIN
         RETURN;
     END IF;
 
-    IF code.code_hash = p_code_hash
+    IF position(code.code_hash IN p_code_hashes) > 0
        AND (code.purpose = 'signup' OR code.person_id IS NOT NULL)
     THEN
         UPDATE codes SET used_at = clock_timestamp() WHERE id = code.id;
@@ -314,7 +316,7 @@ BEGIN
 END
 $$;
 
--- signup_verify(browser, code_hash, address, limits)
+-- signup_verify(browser, code_hashes, address, limits)
 -- → verdict  ok       person_id, session_epoch: signed in; created says if new
 --            claim    the national code has an account with another mobile:
 --                     ask Shahkar for (national_code, mobile) at once, then
@@ -322,7 +324,7 @@ $$;
 --            wrong    tries_left
 --            expired  ask for another code
 --            refused  the account is blocked
-CREATE OR REPLACE FUNCTION signup_verify(p_browser text, p_code_hash bytea,
+CREATE OR REPLACE FUNCTION signup_verify(p_browser text, p_code_hashes bytea,
     p_address text, p_limits jsonb)
 RETURNS TABLE (verdict text, tries_left integer, person_id bigint,
                session_epoch integer, created boolean, claim uuid,
@@ -339,7 +341,7 @@ BEGIN
     created := false;
 
     SELECT * INTO v_check
-      FROM code_check('signup', p_browser, p_code_hash, p_limits);
+      FROM code_check('signup', p_browser, p_code_hashes, p_limits);
     verdict := v_check.verdict;
     tries_left := v_check.tries_left;
     v_code := v_check.code;
@@ -605,10 +607,10 @@ BEGIN
 END
 $$;
 
--- login_code_verify(browser, code_hash, address, limits)
+-- login_code_verify(browser, code_hashes, address, limits)
 -- → verdict ok|wrong|expired, tries_left, person_id, session_epoch
 CREATE OR REPLACE FUNCTION login_code_verify(p_browser text,
-    p_code_hash bytea, p_address text, p_limits jsonb)
+    p_code_hashes bytea, p_address text, p_limits jsonb)
 RETURNS TABLE (verdict text, tries_left integer, person_id bigint,
                session_epoch integer)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -619,7 +621,7 @@ DECLARE
     v_code      codes;
 BEGIN
     SELECT * INTO v_check
-      FROM code_check('login', p_browser, p_code_hash, p_limits);
+      FROM code_check('login', p_browser, p_code_hashes, p_limits);
     verdict := v_check.verdict;
     tries_left := v_check.tries_left;
     v_code := v_check.code;
@@ -644,11 +646,11 @@ BEGIN
 END
 $$;
 
--- recover_verify(browser, code_hash, address, limits)
+-- recover_verify(browser, code_hashes, address, limits)
 -- → verdict ok|wrong|expired, tries_left, national_code.  ok: this browser
 -- may set a password within ten minutes.
 CREATE OR REPLACE FUNCTION recover_verify(p_browser text,
-    p_code_hash bytea, p_address text, p_limits jsonb)
+    p_code_hashes bytea, p_address text, p_limits jsonb)
 RETURNS TABLE (verdict text, tries_left integer, national_code text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
@@ -658,7 +660,7 @@ DECLARE
     v_code      codes;
 BEGIN
     SELECT * INTO v_check
-      FROM code_check('recover', p_browser, p_code_hash, p_limits);
+      FROM code_check('recover', p_browser, p_code_hashes, p_limits);
     verdict := v_check.verdict;
     tries_left := v_check.tries_left;
     v_code := v_check.code;

@@ -38,12 +38,12 @@ BEGIN
 END
 $$;
 
--- mobile_verify(browser, code_hash, limits)
+-- mobile_verify(browser, code_hashes, limits)
 -- → verdict ok|wrong|expired, tries_left, session_epoch
 -- ok: the mobile is changed, identity is back at level 1 (who the person is
 -- stays proven), all other sessions end, the old number is told.
 CREATE OR REPLACE FUNCTION mobile_verify(p_browser text,
-    p_code_hash bytea, p_limits jsonb)
+    p_code_hashes bytea, p_limits jsonb)
 RETURNS TABLE (verdict text, tries_left integer, session_epoch integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
@@ -54,7 +54,7 @@ DECLARE
     v_code      codes;
 BEGIN
     SELECT * INTO v_check
-      FROM code_check('mobile', p_browser, p_code_hash, p_limits);
+      FROM code_check('mobile', p_browser, p_code_hashes, p_limits);
     verdict := v_check.verdict;
     tries_left := v_check.tries_left;
     v_code := v_check.code;

@@ -31,13 +31,13 @@ SELECT verdict, wait, expires_at, resend
   FROM code_request($1::text, $2::text, $3::text, $4::text, $5::text,
                     $6::bytea, $7::bytea, $8::jsonb);
 
---   $1 browser, $2 code_hash, $3 limits, $4 address
+--   $1 browser, $2 code_hashes, $3 limits, $4 address
 -- → verdict ok|wrong|expired, tries_left, person_id, session_epoch
 -- name: login_code_verify
 SELECT verdict, tries_left, person_id, session_epoch
   FROM login_code_verify($1::text, $2::bytea, $4::text, $3::jsonb);
 
---   $1 browser, $2 code_hash, $3 limits, $4 address
+--   $1 browser, $2 code_hashes, $3 limits, $4 address
 -- → verdict ok|wrong|expired, tries_left, national_code
 -- name: recover_verify
 SELECT verdict, tries_left, national_code

@@ -12,7 +12,7 @@ SELECT verdict, wait, expires_at, resend
   FROM mobile_request($1::text, $2::text, $3::text, $4::bytea, $5::bytea,
                       $6::jsonb);
 
---   $1 browser, $2 code_hash, $3 limits
+--   $1 browser, $2 code_hashes, $3 limits
 -- → verdict ok|wrong|expired, tries_left, session_epoch
 -- name: mobile_verify
 SELECT verdict, tries_left, session_epoch

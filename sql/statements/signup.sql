@@ -9,7 +9,7 @@ SELECT verdict, wait, expires_at, resend
   FROM signup_request($1::text, $2::text, $3::date, $4::text, $5::text,
                       $6::bytea, $7::bytea, $8::jsonb);
 
---   $1 browser, $2 code_hash, $3 limits, $4 address
+--   $1 browser, $2 code_hashes, $3 limits, $4 address
 -- → verdict ok|claim|wrong|expired|refused, tries_left, person_id,
 --   session_epoch, created, claim, national_code, mobile
 -- name: signup_verify

@@ -1,7 +1,8 @@
 /*
  * In Redis: "captcha:ID" while an id may be answered, "faults:ADDRESS" and
  * "faults:n:HASH" the faults of an address and about a number since an hour
- * before the last one.  Whose number it is cannot be read there.
+ * before the last one.  Whose number it is cannot be read there; what was
+ * counted under an old key file's hash counts, too.
  */
 
 #include "captcha.h"
@@ -18,10 +19,14 @@
 #define CORR_CAPTCHA_FAULTS   "3600"     /* seconds they are remembered */
 #define CORR_CAPTCHA_ABOUT    24         /* hex digits of a number's hash */
 
+#define CORR_CAPTCHA_KEYS     (1 + CORR_SECRETS_FILES)
+
 /* What was forgotten meanwhile is not forgiven: there is no credit. */
 #define CORR_CAPTCHA_FORGIVE                                                  \
-    "if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then "                  \
-        "return redis.call('DECR', KEYS[1]) "                                 \
+    "for i = 1, #KEYS do "                                                    \
+        "if tonumber(redis.call('GET', KEYS[i]) or 0) > 0 then "              \
+            "return redis.call('DECR', KEYS[i]) "                             \
+        "end "                                                                \
     "end"
 
 
@@ -36,9 +41,12 @@ static ngx_int_t corr_captcha_answered(corr_page_t *p);
 static ngx_int_t corr_captcha_counted(corr_page_t *p);
 static ngx_int_t corr_captcha_refuse(corr_page_t *p, ngx_uint_t message,
     corr_step_pt then);
-static ngx_uint_t corr_captcha_many(corr_page_t *p,
-    const corr_redis_reply_t *reply);
-static ngx_uint_t corr_captcha_faults(corr_page_t *p, corr_str_t keys[2]);
+static uint64_t corr_captcha_number(const corr_redis_reply_t *reply);
+static void corr_captcha_forgive_one(corr_page_t *p, const corr_str_t *keys,
+    ngx_uint_t n);
+static ngx_uint_t corr_captcha_faults(corr_page_t *p,
+    corr_str_t keys[CORR_CAPTCHA_KEYS]);
+static corr_str_t corr_captcha_faults_about(corr_page_t *p, size_t file);
 static corr_captcha_work_t *corr_captcha_work(corr_page_t *p);
 static corr_str_t corr_captcha_name(corr_page_t *p, corr_str_t id);
 
@@ -166,7 +174,7 @@ corr_captcha_refuse(corr_page_t *p, ngx_uint_t message, corr_step_pt then)
 ngx_int_t
 corr_captcha_due(corr_page_t *p, corr_step_pt then)
 {
-    corr_str_t            argv[3];
+    corr_str_t            argv[1 + CORR_CAPTCHA_KEYS];
     ngx_uint_t            n;
     corr_captcha_work_t  *work;
 
@@ -202,39 +210,55 @@ corr_captcha_due(corr_page_t *p, corr_step_pt then)
 static ngx_int_t
 corr_captcha_counted(corr_page_t *p)
 {
+    uint64_t              address, about;
     ngx_uint_t            i;
+    corr_redis_reply_t   *reply;
     corr_captcha_work_t  *work = p->captcha_work;
 
-    if (work->op->op.status == CORR_OP_OK) {
-        for (i = 0; i < work->op->reply.nelements; i++) {
-            p->captcha_due |= corr_captcha_many(p,
-                                                &work->op->reply.elements[i]);
+    reply = &work->op->reply;
+
+    if (work->op->op.status == CORR_OP_OK && reply->nelements) {
+
+        address = corr_captcha_number(&reply->elements[0]);
+        about = 0;
+
+        for (i = 1; i < reply->nelements; i++) {
+            about += corr_captcha_number(&reply->elements[i]);
         }
+
+        p->captcha_due = address >= p->settings->misbehaviour
+                         || about >= p->settings->misbehaviour;
     }
 
     return work->then(p);
 }
 
 
-static ngx_uint_t
-corr_captcha_many(corr_page_t *p, const corr_redis_reply_t *reply)
+static uint64_t
+corr_captcha_number(const corr_redis_reply_t *reply)
 {
-    uint64_t  faults;
+    uint64_t  n;
 
-    return reply->kind == CORR_REDIS_STRING
-           && corr_digits_number(reply->text, NGX_MAX_INT32_VALUE, &faults)
-              == CORR_OK
-           && faults >= p->settings->misbehaviour;
+    if (reply->kind != CORR_REDIS_STRING
+        || corr_digits_number(reply->text, NGX_MAX_INT32_VALUE, &n)
+           != CORR_OK)
+    {
+        return 0;
+    }
+
+    return n;
 }
 
 
 void
 corr_captcha_blame(corr_page_t *p)
 {
-    corr_str_t  argv[3], keys[2];
+    corr_str_t  argv[3], keys[CORR_CAPTCHA_KEYS];
     ngx_uint_t  n;
 
-    for (n = corr_captcha_faults(p, keys); n; n--) {
+    /* the address, and the number by the current key file */
+
+    for (n = ngx_min(corr_captcha_faults(p, keys), 2); n; n--) {
 
         argv[0] = CORR_STR("INCR");
         argv[1] = keys[n - 1];
@@ -256,28 +280,46 @@ corr_captcha_blame(corr_page_t *p)
 void
 corr_captcha_forgive(corr_page_t *p)
 {
-    corr_str_t  argv[4], keys[2];
+    corr_str_t  keys[CORR_CAPTCHA_KEYS];
     ngx_uint_t  n;
 
-    for (n = corr_captcha_faults(p, keys); n; n--) {
+    n = corr_captcha_faults(p, keys);
 
-        argv[0] = CORR_STR("EVAL");
-        argv[1] = CORR_STR(CORR_CAPTCHA_FORGIVE);
-        argv[2] = CORR_STR("1");
-        argv[3] = keys[n - 1];
+    if (n > 0) {
+        corr_captcha_forgive_one(p, keys, 1);
+    }
 
-        (void) corr_redis_command(p->worker->redis, &p->owner, 4, argv);
+    if (n > 1) {
+        corr_captcha_forgive_one(p, keys + 1, n - 1);
     }
 }
 
 
-/* Where the faults are counted: how many keys; 0: nowhere, or no memory. */
+static void
+corr_captcha_forgive_one(corr_page_t *p, const corr_str_t *keys, ngx_uint_t n)
+{
+    u_char      count[NGX_INT_T_LEN];
+    corr_str_t  argv[3 + CORR_CAPTCHA_KEYS];
+
+    argv[0] = CORR_STR("EVAL");
+    argv[1] = CORR_STR(CORR_CAPTCHA_FORGIVE);
+    argv[2] = corr_make_str(count, ngx_sprintf(count, "%ui", n) - count);
+
+    ngx_memcpy(&argv[3], keys, n * sizeof(corr_str_t));
+
+    (void) corr_redis_command(p->worker->redis, &p->owner, 3 + n, argv);
+}
+
+
+/*
+ * Where the faults are counted: the address's key, then the number's, by the
+ * current key file first.  How many; 0: nowhere, or no memory.
+ */
 
 static ngx_uint_t
-corr_captcha_faults(corr_page_t *p, corr_str_t keys[2])
+corr_captcha_faults(corr_page_t *p, corr_str_t keys[CORR_CAPTCHA_KEYS])
 {
-    u_char      *key, mac[CORR_SECRETS_MAC];
-    corr_str_t   parts[2];
+    size_t  i, n;
 
     if (p->settings->captcha == 0) {
         return 0;
@@ -293,22 +335,41 @@ corr_captcha_faults(corr_page_t *p, corr_str_t keys[2])
         return 1;
     }
 
+    n = corr_secrets_count(p->settings->secrets);
+
+    for (i = 0; i < n; i++) {
+        keys[1 + i] = corr_captcha_faults_about(p, i);
+
+        if (keys[1 + i].data == NULL) {
+            return 0;
+        }
+    }
+
+    return 1 + n;
+}
+
+
+static corr_str_t
+corr_captcha_faults_about(corr_page_t *p, size_t file)
+{
+    u_char      *key, mac[CORR_SECRETS_MAC];
+    corr_str_t   parts[2], none = corr_null_str;
+
     key = ngx_pnalloc(p->pool, sizeof("faults:n:") + CORR_CAPTCHA_ABOUT);
     if (key == NULL) {
-        return 0;
+        return none;
     }
 
     parts[0] = CORR_STR("faults");
     parts[1] = p->captcha_about;
 
-    corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, parts, 2, mac);
+    corr_secrets_mac_of(p->settings->secrets, file, CORR_KEY_FLOW, parts, 2,
+                        mac);
 
     ngx_memcpy(key, "faults:n:", 9);
     corr_secrets_hex(mac, CORR_CAPTCHA_ABOUT / 2, key + 9);
 
-    keys[1] = corr_make_str(key, 9 + CORR_CAPTCHA_ABOUT);
-
-    return 2;
+    return corr_make_str(key, 9 + CORR_CAPTCHA_ABOUT);
 }
 
 

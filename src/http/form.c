@@ -27,8 +27,8 @@ static int corr_form_length(const corr_rule_t *rule, corr_str_t value);
 static int corr_form_number(corr_page_t *p, const corr_rule_t *rule,
     corr_str_t raw, corr_str_t *value);
 static int corr_form_key_valid(corr_str_t s);
-static void corr_form_key_mark(corr_page_t *p, const u_char *key,
-    u_char *mark);
+static void corr_form_key_mark(corr_page_t *p, size_t file,
+    const u_char *key, u_char *mark);
 static ngx_uint_t corr_form_said(corr_page_t *p, const char *field,
     corr_str_t text);
 static void corr_form_show(corr_page_t *p, corr_view_t *at,
@@ -598,7 +598,7 @@ corr_form_key(corr_page_t *p)
 
     corr_secrets_draw(&p->worker->drawn, random, sizeof(random));
     corr_secrets_hex(random, sizeof(random), key);
-    corr_form_key_mark(p, key, key + CORR_KEY_RANDOM);
+    corr_form_key_mark(p, 0, key, key + CORR_KEY_RANDOM);
 
     corr_view_text(p->view, "submission_key",
                    corr_make_str(key, CORR_KEY_RANDOM + CORR_KEY_MARK));
@@ -608,24 +608,32 @@ corr_form_key(corr_page_t *p)
 ngx_uint_t
 corr_form_key_ours(corr_page_t *p, corr_str_t key)
 {
-    u_char  mark[CORR_KEY_MARK];
+    u_char      mark[CORR_KEY_MARK];
+    size_t      i;
+    corr_str_t  given;
+    ngx_uint_t  ours;
 
     if (key.len != CORR_KEY_RANDOM + CORR_KEY_MARK) {
         return 0;
     }
 
-    corr_form_key_mark(p, key.data, mark);
+    ours = 0;
+    given = corr_make_str(key.data + CORR_KEY_RANDOM, CORR_KEY_MARK);
 
-    return corr_secrets_equal(corr_make_str(key.data + CORR_KEY_RANDOM,
-                                            CORR_KEY_MARK),
-                              corr_make_str(mark, CORR_KEY_MARK));
+    for (i = 0; i < corr_secrets_count(p->settings->secrets); i++) {
+        corr_form_key_mark(p, i, key.data, mark);
+        ours |= corr_secrets_equal(given, corr_make_str(mark, sizeof(mark)));
+    }
+
+    return ours;
 }
 
 
 /* For whom the key was made, so that a form is known again by it. */
 
 static void
-corr_form_key_mark(corr_page_t *p, const u_char *key, u_char *mark)
+corr_form_key_mark(corr_page_t *p, size_t file, const u_char *key,
+    u_char *mark)
 {
     u_char      mac[CORR_SECRETS_MAC], who[NGX_INT64_LEN + 2];
     corr_str_t  parts[3];
@@ -637,6 +645,7 @@ corr_form_key_mark(corr_page_t *p, const u_char *key, u_char *mark)
                    - who;
     parts[2] = corr_make_str(key, CORR_KEY_RANDOM);
 
-    corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, parts, 3, mac);
+    corr_secrets_mac_of(p->settings->secrets, file, CORR_KEY_FLOW, parts, 3,
+                        mac);
     corr_secrets_hex(mac, CORR_KEY_MARK / 2, mark);
 }

@@ -206,8 +206,8 @@ struct corr_page_s {
     corr_str_t               browser;     /* the token it has in a cookie, or
                                              gets with this answer */
     u_char                   browser_hash[2 * CORR_SECRETS_MAC];
-    corr_str_t               csrf;        /* the token this page expects;
-                                             forms show it masked */
+    corr_str_t               csrf[2];     /* what the token of its forms is
+                                             made of */
     corr_session_t           session;
     corr_session_work_t     *session_work;
     corr_captcha_work_t     *captcha_work;

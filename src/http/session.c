@@ -6,7 +6,9 @@
  *     k:ID     the same of a clerk
  *
  * KIND is c (citizen), k (clerk) or h (clerk who owes the code).  HASH is a
- * keyed hash of the cookie's token: who reads Redis cannot log in.
+ * keyed hash of the cookie's token: who reads Redis cannot log in.  With
+ * several key files a session may stand under the hash of any of them; it
+ * keeps its name until it ends.
  *
  * When Redis is away a page that needs a session answers 503; pages of
  * nobody work on.
@@ -25,6 +27,7 @@
 
 
 #define CORR_SESSION_HASH     64
+#define CORR_SESSION_HANDLE   16
 #define CORR_CSRF_SHOWN       (4 * CORR_SECRETS_MAC)    /* hex, masked */
 #define CORR_COOKIES_MAX      16
 #define CORR_AGENT_MAX        256
@@ -33,6 +36,8 @@
 
 
 struct corr_session_work_s {
+    corr_redis_op_t         *find[CORR_SECRETS_FILES];
+    corr_str_t               hash[CORR_SECRETS_FILES];   /* of find's */
     corr_redis_op_t         *get;
     corr_redis_op_t         *list;
     ngx_array_t            **sessions;
@@ -40,6 +45,8 @@ struct corr_session_work_s {
 };
 
 
+static ngx_int_t corr_session_ask(corr_page_t *p, size_t file,
+    corr_str_t token);
 static ngx_int_t corr_session_found(corr_page_t *p);
 static ngx_int_t corr_session_parse(corr_page_t *p, corr_str_t record);
 static ngx_int_t corr_session_forget(corr_page_t *p);
@@ -62,13 +69,15 @@ static time_t corr_session_idle(corr_page_t *p);
 static time_t corr_session_absolute(corr_page_t *p);
 static const char *corr_session_cookie(corr_page_t *p);
 static corr_str_t corr_session_token(corr_page_t *p, const char *cookie);
-static corr_str_t corr_csrf_masked(corr_page_t *p, corr_str_t token);
+static corr_str_t corr_csrf_masked(corr_page_t *p, const u_char *token);
 static corr_str_t corr_csrf_unmasked(corr_page_t *p, u_char *bytes);
 static ngx_uint_t corr_csrf_of_session(corr_page_t *p, corr_str_t given);
-static corr_str_t corr_csrf_token(corr_page_t *p, const char *kind,
-    corr_str_t cookie, u_char *mac);
-static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
+static ngx_uint_t corr_csrf_is(corr_page_t *p, const corr_str_t parts[2],
+    corr_str_t given);
+static corr_str_t corr_session_hash(corr_page_t *p, size_t file,
     corr_str_t token);
+static void corr_session_name(const char *use, corr_str_t of,
+    u_char hex[CORR_SESSION_HASH]);
 
 
 /* First step of every page: who is this? */
@@ -76,8 +85,8 @@ static corr_str_t corr_session_hash(corr_page_t *p, corr_key_e key,
 ngx_int_t
 corr_session_find(corr_page_t *p)
 {
-    corr_str_t            argv[4], token;
-    corr_session_work_t  *work;
+    size_t      i;
+    corr_str_t  token;
 
     token = corr_session_token(p, corr_session_cookie(p));
 
@@ -98,26 +107,12 @@ corr_session_find(corr_page_t *p)
         return NGX_OK;
     }
 
-    work = corr_session_work(p);
-    if (work == NULL) {
-        return NGX_ERROR;
-    }
+    /* all at once: an old name costs no second round trip */
 
-    p->session.hash = corr_session_hash(p, CORR_KEY_SESSION, token);
-
-    argv[0] = CORR_STR("GETEX");
-    argv[1] = corr_session_text(p, "s:%*s", p->session.hash.len,
-                                p->session.hash.data);
-    argv[2] = CORR_STR("EX");
-    argv[3] = corr_session_text(p, "%T", corr_session_idle(p));
-
-    if (p->exhausted) {
-        return NGX_ERROR;
-    }
-
-    work->get = corr_redis_command(p->worker->redis, &p->owner, 4, argv);
-    if (work->get == NULL) {
-        return NGX_ERROR;
+    for (i = 0; i < corr_secrets_count(p->settings->secrets); i++) {
+        if (corr_session_ask(p, i, token) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return corr_flow_then(p, corr_session_found);
@@ -125,22 +120,60 @@ corr_session_find(corr_page_t *p)
 
 
 static ngx_int_t
+corr_session_ask(corr_page_t *p, size_t file, corr_str_t token)
+{
+    corr_str_t            argv[4], hash;
+    corr_session_work_t  *work;
+
+    work = corr_session_work(p);
+    if (work == NULL) {
+        return NGX_ERROR;
+    }
+
+    hash = corr_session_hash(p, file, token);
+
+    argv[0] = CORR_STR("GETEX");
+    argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
+    argv[2] = CORR_STR("EX");
+    argv[3] = corr_session_text(p, "%T", corr_session_idle(p));
+
+    if (p->exhausted) {
+        return NGX_ERROR;
+    }
+
+    work->hash[file] = hash;
+    work->find[file] = corr_redis_command(p->worker->redis, &p->owner, 4,
+                                          argv);
+
+    return work->find[file] ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
 corr_session_found(corr_page_t *p)
 {
-    corr_redis_op_t  *get;
+    size_t                i;
+    corr_redis_op_t      *find;
+    corr_session_work_t  *work = corr_session_work(p);
 
-    get = corr_session_work(p)->get;
+    for (i = 0; i < corr_secrets_count(p->settings->secrets); i++) {
+        find = work->find[i];
 
-    if (get->op.status != CORR_OP_OK) {
-        return corr_session_unavailable(p, &get->op);
-    }
+        if (find->op.status != CORR_OP_OK) {
+            return corr_session_unavailable(p, &find->op);
+        }
 
-    if (get->reply.kind != CORR_REDIS_STRING) {
-        return NGX_OK;
-    }
+        if (find->reply.kind != CORR_REDIS_STRING) {
+            continue;
+        }
 
-    if (corr_session_parse(p, get->reply.text) != NGX_OK) {
-        p->session.who = CORR_NOBODY;
+        p->session.hash = work->hash[i];
+
+        if (corr_session_parse(p, find->reply.text) != NGX_OK) {
+            p->session.who = CORR_NOBODY;
+        }
+
+        break;
     }
 
     return NGX_OK;
@@ -279,8 +312,7 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
     kind = (who == CORR_A_PERSON) ? "c" : (who == CORR_A_STAFF) ? "k" : "h";
 
     corr_secrets_token(NULL, token);
-    hash = corr_session_hash(p, CORR_KEY_SESSION,
-                             corr_make_str(token, CORR_SECRETS_TOKEN));
+    hash = corr_session_hash(p, 0, corr_make_str(token, CORR_SECRETS_TOKEN));
 
     argv[0] = CORR_STR("SET");
     argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
@@ -333,7 +365,8 @@ corr_session_renew(corr_page_t *p, int64_t epoch, corr_step_pt then)
 static ngx_int_t
 corr_session_forget(corr_page_t *p)
 {
-    corr_str_t  argv[2], token, hash;
+    size_t      i, n;
+    corr_str_t  argv[1 + CORR_SECRETS_FILES], token, hash;
 
     token = corr_session_token(p, corr_session_cookie(p));
 
@@ -341,12 +374,16 @@ corr_session_forget(corr_page_t *p)
         return NGX_OK;
     }
 
-    hash = corr_session_hash(p, CORR_KEY_SESSION, token);
+    n = corr_secrets_count(p->settings->secrets);
 
     argv[0] = CORR_STR("DEL");
-    argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
 
-    return corr_session_send(p, 2, argv);
+    for (i = 0; i < n; i++) {
+        hash = corr_session_hash(p, i, token);
+        argv[1 + i] = corr_session_text(p, "s:%*s", hash.len, hash.data);
+    }
+
+    return corr_session_send(p, 1 + n, argv);
 }
 
 
@@ -653,12 +690,17 @@ corr_session_end_other(corr_page_t *p, const corr_session_info_t *info,
 static corr_str_t
 corr_session_handle(corr_page_t *p, corr_str_t hash)
 {
-    corr_str_t  handle;
+    u_char      *hex;
+    corr_str_t   none = corr_null_str;
 
-    handle = corr_session_hash(p, CORR_KEY_FLOW, hash);
-    handle.len = ngx_min(handle.len, 16);
+    hex = corr_alloc(&p->alloc, CORR_SESSION_HASH);
+    if (hex == NULL) {
+        return none;
+    }
 
-    return handle;
+    corr_session_name("session", hash, hex);
+
+    return corr_make_str(hex, CORR_SESSION_HANDLE);
 }
 
 
@@ -806,7 +848,7 @@ corr_session_cookie_value(corr_page_t *p, const char *cookie)
 
 
 static corr_str_t
-corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
+corr_session_hash(corr_page_t *p, size_t file, corr_str_t token)
 {
     u_char      *hex, mac[CORR_SECRETS_MAC];
     corr_str_t   none = corr_null_str;
@@ -816,19 +858,36 @@ corr_session_hash(corr_page_t *p, corr_key_e key, corr_str_t token)
         return none;
     }
 
-    corr_secrets_mac(p->settings->secrets, key, &token, 1, mac);
+    corr_secrets_mac_of(p->settings->secrets, file, CORR_KEY_SESSION, &token,
+                        1, mac);
     corr_secrets_hex(mac, sizeof(mac), hex);
 
     return corr_make_str(hex, CORR_SESSION_HASH);
 }
 
 
-/* Few pages ask for it: it is made for those. */
+static void
+corr_session_name(const char *use, corr_str_t of, u_char hex[CORR_SESSION_HASH])
+{
+    u_char      name[CORR_SECRETS_MAC];
+    corr_str_t  parts[2];
+
+    parts[0] = corr_cstr(use);
+    parts[1] = of;
+
+    corr_secrets_name(parts, 2, name);
+    corr_secrets_hex(name, sizeof(name), hex);
+}
+
+
+/*
+ * Few pages ask for it: it is made for those.  Rows of the database name the
+ * browser by it, some for a year: it outlives the key files.
+ */
 
 corr_str_t
 corr_session_browser(corr_page_t *p)
 {
-    u_char      mac[CORR_SECRETS_MAC];
     corr_str_t  none = corr_null_str;
 
     if (p->browser.len == 0) {
@@ -836,9 +895,7 @@ corr_session_browser(corr_page_t *p)
     }
 
     if (p->browser_hash[0] == '\0') {
-        corr_secrets_mac(p->settings->secrets, CORR_KEY_FLOW, &p->browser, 1,
-                         mac);
-        corr_secrets_hex(mac, sizeof(mac), p->browser_hash);
+        corr_session_name("browser", p->browser, p->browser_hash);
     }
 
     return corr_make_str(p->browser_hash, sizeof(p->browser_hash));
@@ -848,13 +905,14 @@ corr_session_browser(corr_page_t *p)
 /*
  * The token of forms follows from a cookie: the session's for who has one,
  * the browser's for everybody else.  It is bound to it and to the key file,
- * and costs no round trip.
+ * and costs no round trip.  Of what kind the cookie is, is in it: one cannot
+ * pass for the other.
  */
 
 ngx_int_t
 corr_csrf_prepare(corr_page_t *p)
 {
-    u_char      *fresh, *mac;
+    u_char      *fresh, mac[CORR_SECRETS_MAC];
     corr_str_t   token, session, shown;
 
     token = corr_session_token(p, "correspondence-browser");
@@ -885,18 +943,20 @@ corr_csrf_prepare(corr_page_t *p)
 
     /* a form that outlived its session has that one's token */
 
-    mac = ngx_pnalloc(p->pool, CORR_SECRETS_MAC);
+    if (session.len && (p->session.who != CORR_NOBODY
+                        || (p->route->who & CORR_LEAVES)))
+    {
+        p->csrf[0] = CORR_STR("session");
+        p->csrf[1] = session;
 
-    if (mac == NULL) {
-        return NGX_ERROR;
+    } else {
+        p->csrf[0] = CORR_STR("browser");
+        p->csrf[1] = token;
     }
 
-    p->csrf = (session.len && (p->session.who != CORR_NOBODY
-                               || (p->route->who & CORR_LEAVES)))
-              ? corr_csrf_token(p, "session", session, mac)
-              : corr_csrf_token(p, "browser", token, mac);
+    corr_secrets_mac(p->settings->secrets, CORR_KEY_FORM, p->csrf, 2, mac);
 
-    shown = corr_csrf_masked(p, p->csrf);
+    shown = corr_csrf_masked(p, mac);
     if (shown.data == NULL) {
         return NGX_ERROR;
     }
@@ -929,8 +989,7 @@ corr_csrf_check(corr_page_t *p)
 
     given = corr_csrf_unmasked(p, bytes);
 
-    if (!corr_secrets_equal(given, p->csrf)
-        && !corr_csrf_of_session(p, given))
+    if (!corr_csrf_is(p, p->csrf, given) && !corr_csrf_of_session(p, given))
     {
         corr_counters_add(p->worker, CORR_COUNT_CSRF_REFUSED, 1);
         return NGX_DECLINED;
@@ -948,18 +1007,26 @@ corr_csrf_check(corr_page_t *p)
 static ngx_uint_t
 corr_csrf_of_session(corr_page_t *p, corr_str_t given)
 {
-    u_char      mac[CORR_SECRETS_MAC];
-    corr_str_t  session, token;
+    corr_str_t  parts[2];
 
-    session = corr_session_token(p, corr_session_cookie(p));
+    parts[0] = CORR_STR("session");
+    parts[1] = corr_session_token(p, corr_session_cookie(p));
 
-    if (session.len == 0 || !corr_route_is_open(p->route)) {
+    if (parts[1].len == 0 || !corr_route_is_open(p->route)) {
         return 0;
     }
 
-    token = corr_csrf_token(p, "session", session, mac);
+    return corr_csrf_is(p, parts, given);
+}
 
-    return corr_secrets_equal(given, token);
+
+/* A form that was open when the key was changed has the old one's token. */
+
+static ngx_uint_t
+corr_csrf_is(corr_page_t *p, const corr_str_t parts[2], corr_str_t given)
+{
+    return corr_secrets_mac_check(p->settings->secrets, CORR_KEY_FORM, parts,
+                                  2, given);
 }
 
 
@@ -970,7 +1037,7 @@ corr_csrf_of_session(corr_page_t *p, corr_str_t given)
  */
 
 static corr_str_t
-corr_csrf_masked(corr_page_t *p, corr_str_t token)
+corr_csrf_masked(corr_page_t *p, const u_char *token)
 {
     u_char      *hex, mask[CORR_SECRETS_MAC];
     ngx_uint_t   i;
@@ -985,7 +1052,7 @@ corr_csrf_masked(corr_page_t *p, corr_str_t token)
     corr_secrets_hex(mask, sizeof(mask), hex);
 
     for (i = 0; i < sizeof(mask); i++) {
-        mask[i] ^= token.data[i];
+        mask[i] ^= token[i];
     }
 
     corr_secrets_hex(mask, sizeof(mask), hex + CORR_CSRF_SHOWN / 2);
@@ -1019,24 +1086,4 @@ corr_csrf_unmasked(corr_page_t *p, u_char *bytes)
     }
 
     return corr_make_str(bytes, CORR_SECRETS_MAC);
-}
-
-
-/*
- * Of what kind the cookie is, is in it: one cannot pass for the other.
- * mac: where it goes, CORR_SECRETS_MAC bytes.
- */
-
-static corr_str_t
-corr_csrf_token(corr_page_t *p, const char *kind, corr_str_t cookie,
-    u_char *mac)
-{
-    corr_str_t  parts[2];
-
-    parts[0] = corr_cstr(kind);
-    parts[1] = cookie;
-
-    corr_secrets_mac(p->settings->secrets, CORR_KEY_FORM, parts, 2, mac);
-
-    return corr_make_str(mac, CORR_SECRETS_MAC);
 }

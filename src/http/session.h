@@ -68,7 +68,8 @@ corr_str_t corr_session_cookie_value(corr_page_t *p, const char *cookie);
 
 /*
  * What binds codes and forms to this browser: a hash of the token in its
- * cookie, in hex.  Empty where no token was prepared.
+ * cookie, in hex, the same with any key file.  Empty where no token was
+ * prepared.
  */
 corr_str_t corr_session_browser(corr_page_t *p);
 

@@ -292,7 +292,7 @@ corr_code_sent(corr_page_t *p, const char *location, const char *field)
 ngx_int_t
 corr_code_verify(corr_page_t *p)
 {
-    corr_str_t               hash;
+    corr_str_t               hashes;
     corr_pg_param_t          params[4];
     const corr_code_page_t  *page = corr_code_page(p);
 
@@ -304,16 +304,16 @@ corr_code_verify(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    if (corr_code_hash(&p->alloc, p->settings->secrets, page->purpose,
-                       corr_session_browser(p),
-                       corr_form_value(p, "code"), &hash)
+    if (corr_code_hashes(&p->alloc, p->settings->secrets, page->purpose,
+                         corr_session_browser(p),
+                         corr_form_value(p, "code"), &hashes)
         != CORR_OK)
     {
         return NGX_ERROR;
     }
 
     params[0] = corr_pg_text(corr_session_browser(p));
-    params[1] = corr_pg_bytes(hash);
+    params[1] = corr_pg_bytes(hashes);
     params[2] = corr_page_limits(p);
     params[3] = corr_pg_text(corr_page_address(p));
 

@@ -64,6 +64,10 @@ static int corr_voice_load(const char *path, corr_voice_t *voice,
 static int corr_voice_parse(const unsigned char *data, size_t size,
     corr_voice_t *voice);
 static uint32_t corr_voice_number(const unsigned char *p, unsigned bytes);
+static size_t corr_captcha_digits_of(const corr_captcha_t *captcha,
+    size_t file, corr_str_t id, unsigned char digits[CORR_CAPTCHA_MAX]);
+static int corr_captcha_shown(const corr_captcha_t *captcha, corr_str_t id,
+    corr_str_t typed);
 static void corr_dice_seed(const corr_captcha_t *captcha, corr_str_t id,
     const char *use, corr_dice_t *dice);
 static double corr_dice(corr_dice_t *dice, double from, double to);
@@ -280,11 +284,19 @@ corr_captcha_key(corr_str_t id, unsigned char key[CORR_CAPTCHA_KEY])
 }
 
 
-/* No zero: its Persian form is a dot, like the ones scattered around. */
-
 size_t
 corr_captcha_digits(const corr_captcha_t *captcha, corr_str_t id,
     unsigned char digits[CORR_CAPTCHA_MAX])
+{
+    return corr_captcha_digits_of(captcha, 0, id, digits);
+}
+
+
+/* No zero: its Persian form is a dot, like the ones scattered around. */
+
+static size_t
+corr_captcha_digits_of(const corr_captcha_t *captcha, size_t file,
+    corr_str_t id, unsigned char digits[CORR_CAPTCHA_MAX])
 {
     size_t         i, n;
     corr_str_t     parts[2];
@@ -293,8 +305,8 @@ corr_captcha_digits(const corr_captcha_t *captcha, corr_str_t id,
     parts[0] = CORR_STR("digits");
     parts[1] = id;
 
-    corr_secrets_derive_digits(captcha->secrets, CORR_KEY_CAPTCHA, parts, 2,
-                               many, sizeof(many));
+    corr_secrets_derive_digits(captcha->secrets, file, CORR_KEY_CAPTCHA,
+                               parts, 2, many, sizeof(many));
 
     n = 0;
 
@@ -314,7 +326,7 @@ corr_captcha_right(const corr_captcha_t *captcha, corr_str_t id,
 {
     int                   digit;
     size_t                n, size;
-    unsigned char         typed[CORR_CAPTCHA_MAX], digits[CORR_CAPTCHA_MAX];
+    unsigned char         typed[CORR_CAPTCHA_MAX];
     const unsigned char  *p, *last;
 
     if (!corr_captcha_is_id(id)) {
@@ -345,10 +357,28 @@ corr_captcha_right(const corr_captcha_t *captcha, corr_str_t id,
         p++;
     }
 
-    size = corr_captcha_digits(captcha, id, digits);
+    return corr_captcha_shown(captcha, id, corr_make_str(typed, n));
+}
 
-    return corr_secrets_equal(corr_make_str(typed, n),
-                              corr_make_str(digits, size));
+
+/* The key may have changed since the picture was drawn. */
+
+static int
+corr_captcha_shown(const corr_captcha_t *captcha, corr_str_t id,
+    corr_str_t typed)
+{
+    int            right;
+    size_t         i, n;
+    unsigned char  digits[CORR_CAPTCHA_MAX];
+
+    right = 0;
+
+    for (i = 0; i < corr_secrets_count(captcha->secrets); i++) {
+        n = corr_captcha_digits_of(captcha, i, id, digits);
+        right |= corr_secrets_equal(typed, corr_make_str(digits, n));
+    }
+
+    return right;
 }
 
 

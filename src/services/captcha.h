@@ -5,8 +5,9 @@
  * Nobody stores the answer.  A captcha is a random id; its digits and the
  * way they are drawn follow from the id and the key file, so any node can
  * draw any captcha, always the same (a second look teaches a machine
- * nothing), and a look into Redis tells nothing.  What Redis holds is that
- * the id was issued and not used:
+ * nothing), and a look into Redis tells nothing.  The current key draws; the
+ * digits that any loaded one gives are right.  What Redis holds is that the
+ * id was issued and not used:
  *
  *     issue    corr_captcha_new(id);  SET corr_captcha_key(id) 1 EX 600 NX
  *     draw     EXISTS key, then corr_captcha_draw() of captcha_work.h

@@ -31,9 +31,13 @@ typedef struct {
 int corr_code_make(const corr_alloc_t *a, const corr_secrets_t *secrets,
     const char *purpose, corr_str_t browser, corr_code_t *code);
 
-/* The hash of what was typed, as stored: digits only. */
-int corr_code_hash(const corr_alloc_t *a, const corr_secrets_t *secrets,
+/*
+ * The hashes of what was typed (digits only), one behind the other: one for
+ * each key file, any of which may have been the current one when the code
+ * was made.  CORR_OK or CORR_ERROR (memory).
+ */
+int corr_code_hashes(const corr_alloc_t *a, const corr_secrets_t *secrets,
     const char *purpose, corr_str_t browser, corr_str_t digits,
-    corr_str_t *hash);
+    corr_str_t *hashes);
 
 #endif /* CORR_CODES_H */

@@ -50,6 +50,8 @@ static ssize_t corr_secrets_read(const char *path, unsigned char *data,
 static size_t corr_secrets_unarmour(unsigned char *data, size_t len);
 static void corr_secrets_keys(const unsigned char *data, size_t len,
     corr_keys_t *keys);
+static void corr_secrets_hash(const unsigned char *key, size_t keylen,
+    const corr_str_t *parts, size_t n, unsigned char hash[CORR_SECRETS_MAC]);
 static void corr_secrets_stream(const unsigned char seed[CORR_SECRETS_MAC],
     unsigned char *out, size_t n);
 static void corr_secrets_seal_text(const unsigned char *mac,
@@ -262,22 +264,37 @@ void
 corr_secrets_mac(const corr_secrets_t *secrets, corr_key_e key,
     const corr_str_t *parts, size_t n, unsigned char mac[CORR_SECRETS_MAC])
 {
-    corr_secrets_mac_old(secrets, 0, key, parts, n, mac);
+    corr_secrets_mac_of(secrets, 0, key, parts, n, mac);
 }
 
 
 void
-corr_secrets_mac_old(const corr_secrets_t *secrets, size_t file,
+corr_secrets_mac_of(const corr_secrets_t *secrets, size_t file,
     corr_key_e key, const corr_str_t *parts, size_t n,
     unsigned char mac[CORR_SECRETS_MAC])
+{
+    corr_secrets_hash(secrets->files[file].keys[key], 32, parts, n, mac);
+}
+
+
+void
+corr_secrets_name(const corr_str_t *parts, size_t n,
+    unsigned char name[CORR_SECRETS_MAC])
+{
+    corr_secrets_hash(NULL, 0, parts, n, name);
+}
+
+
+static void
+corr_secrets_hash(const unsigned char *key, size_t keylen,
+    const corr_str_t *parts, size_t n, unsigned char hash[CORR_SECRETS_MAC])
 {
     size_t                    i, j;
     uint64_t                  len;
     unsigned char             size[8];
     crypto_generichash_state  state;
 
-    crypto_generichash_init(&state, secrets->files[file].keys[key], 32,
-                            CORR_SECRETS_MAC);
+    crypto_generichash_init(&state, key, keylen, CORR_SECRETS_MAC);
 
     for (i = 0; i < n; i++) {
         len = parts[i].len;
@@ -293,7 +310,7 @@ corr_secrets_mac_old(const corr_secrets_t *secrets, size_t file,
         }
     }
 
-    crypto_generichash_final(&state, mac, CORR_SECRETS_MAC);
+    crypto_generichash_final(&state, hash, CORR_SECRETS_MAC);
     sodium_memzero(&state, sizeof(state));
 }
 
@@ -313,7 +330,7 @@ corr_secrets_mac_check(const corr_secrets_t *secrets, corr_key_e key,
     right = 0;
 
     for (i = 0; i < secrets->count; i++) {
-        corr_secrets_mac_old(secrets, i, key, parts, n, made);
+        corr_secrets_mac_of(secrets, i, key, parts, n, made);
         right |= sodium_memcmp(made, mac.data, CORR_SECRETS_MAC) == 0;
     }
 
@@ -470,13 +487,14 @@ corr_secrets_digits(unsigned char *out, size_t n)
 
 
 void
-corr_secrets_derive_digits(const corr_secrets_t *secrets, corr_key_e key,
-    const corr_str_t *parts, size_t n, unsigned char *out, size_t ndigits)
+corr_secrets_derive_digits(const corr_secrets_t *secrets, size_t file,
+    corr_key_e key, const corr_str_t *parts, size_t n, unsigned char *out,
+    size_t ndigits)
 {
     size_t         i;
     unsigned char  seed[CORR_SECRETS_MAC];
 
-    corr_secrets_mac(secrets, key, parts, n, seed);
+    corr_secrets_mac_of(secrets, file, key, parts, n, seed);
     corr_secrets_stream(seed, out, ndigits);
 
     for (i = 0; i < ndigits; i++) {
@@ -595,7 +613,7 @@ corr_secrets_seal_check(const corr_secrets_t *secrets,
     right = 0;
 
     for (i = 0; i < secrets->count; i++) {
-        corr_secrets_mac_old(secrets, i, CORR_KEY_RECEIPT, parts, n, mac);
+        corr_secrets_mac_of(secrets, i, CORR_KEY_RECEIPT, parts, n, mac);
         corr_secrets_seal_text(mac, made);
 
         right |= sodium_memcmp(made, typed, CORR_SECRETS_SEAL) == 0;

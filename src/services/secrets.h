@@ -5,9 +5,10 @@
  * /dev/urandom`, or the same in base64) is the root of all secrets of the
  * portal: a key of its own for each purpose is derived from it, so what is
  * made for one purpose proves nothing for another.  More files may follow
- * the first: keys that were in use before.  They still open what was sealed
- * and verify receipts (sessions, forms and codes end with their key), but
- * nothing new is made with them.
+ * the first: keys that were in use before, or will be soon.  Whatever was
+ * made with any of them is good: sessions, forms, codes, captchas, receipts,
+ * what was sealed.  New things are made with the first alone.  The README
+ * says in what order keys are changed.
  *
  * The keys are loaded with the configuration, are never written to, and may
  * be used from any thread.  Nothing here is logged: error texts name the
@@ -90,10 +91,17 @@ void corr_secrets_mac(const corr_secrets_t *secrets, corr_key_e key,
 int corr_secrets_mac_check(const corr_secrets_t *secrets, corr_key_e key,
     const corr_str_t *parts, size_t n, corr_str_t mac);
 
-/* The same with an old file: 0 is the current one. */
-void corr_secrets_mac_old(const corr_secrets_t *secrets, size_t file,
+/* The same with one of the files: 0 is the current one. */
+void corr_secrets_mac_of(const corr_secrets_t *secrets, size_t file,
     corr_key_e key, const corr_str_t *parts, size_t n,
     unsigned char mac[CORR_SECRETS_MAC]);
+
+/*
+ * A hash without a key, the same whatever files are loaded: the name of what
+ * nobody can guess (256 random bits, or a keyed hash), and of nothing else.
+ */
+void corr_secrets_name(const corr_str_t *parts, size_t n,
+    unsigned char name[CORR_SECRETS_MAC]);
 
 
 /*
@@ -140,10 +148,10 @@ void corr_secrets_token(corr_drawn_t *drawn,
 void corr_secrets_digits(unsigned char *out, size_t n);
 
 /*
- * n ASCII digits that always follow from the parts (no modulo bias).  What
- * they are cannot be told without the key.
+ * n ASCII digits that always follow from the parts and one of the files (no
+ * modulo bias).  What they are cannot be told without the key.
  */
-void corr_secrets_derive_digits(const corr_secrets_t *secrets,
+void corr_secrets_derive_digits(const corr_secrets_t *secrets, size_t file,
     corr_key_e key, const corr_str_t *parts, size_t n, unsigned char *out,
     size_t ndigits);
 

@@ -145,6 +145,14 @@ my %seen = map { $_ => 1 } @false;
 is scalar(keys %seen), 300, 'each has another';
 is $shown->(Cluster::national_code(999_000_01)), $false[0], 'always the same';
 
+# What was typed comes by each key file -----------------------------------------------
+
+forget;
+ask(login => $ali, code => 'k' x 32);
+is verify(login => 'x' x 64)->{verdict}, 'wrong', 'by no key';
+is verify(login => 'x' x 64)->{tries_left}, 3, 'several are one try';
+is verify(login => 'x' x 32 . 'k' x 32)->{verdict}, 'ok', 'by an old one';
+
 # Waits and caps --------------------------------------------------------------------
 
 forget;

@@ -118,6 +118,37 @@ answers(const corr_captcha_t *c, const corr_captcha_t *other)
 }
 
 
+/* The key was changed while somebody looked at the picture. */
+
+static void
+rotated(const corr_captcha_t *before, const corr_captcha_t *now,
+    const corr_captcha_t *both)
+{
+    size_t         n;
+    corr_str_t     id, old, new;
+    unsigned char  raw[CORR_CAPTCHA_ID], one[CORR_CAPTCHA_MAX];
+    unsigned char  two[CORR_CAPTCHA_MAX], drawn[CORR_CAPTCHA_MAX];
+
+    corr_captcha_new(raw);
+    id = corr_make_str(raw, sizeof(raw));
+
+    n = corr_captcha_digits(before, id, one);
+    old = corr_make_str(one, n);
+    n = corr_captcha_digits(now, id, two);
+    new = corr_make_str(two, n);
+
+    ok(!corr_captcha_right(now, id, old), "an old key that is not loaded");
+    ok(corr_captcha_right(both, id, old), "one that is");
+    ok(corr_captcha_right(both, id, new), "and the current one");
+
+    n = corr_captcha_digits(both, id, drawn);
+    ok(corr_str_eq(corr_make_str(drawn, n), new), "which draws");
+
+    one[0] = one[0] == two[0] ? '0' : two[0];
+    ok(!corr_captcha_right(both, id, old), "half of each is wrong");
+}
+
+
 static void
 files(const corr_captcha_t *c)
 {
@@ -163,10 +194,11 @@ int
 main(int argc, char **argv)
 {
     char             error[CORR_SERVICE_ERROR], dir[] = "/tmp/corr-cap-XXXXXX";
-    char             path[64];
+    char             path[64], second[64];
     FILE            *f;
-    corr_secrets_t  *s, *t;
-    corr_captcha_t  *c, *d;
+    const char      *files_of_key[2];
+    corr_secrets_t  *s, *t, *both;
+    corr_captcha_t  *c, *d, *e;
 
     if (argc == 4) {
         return make(argv);
@@ -183,10 +215,16 @@ main(int argc, char **argv)
     fclose(f);
     s = key(path);
 
-    f = fopen(path, "w");
+    sprintf(second, "%s/second", dir);
+    f = fopen(second, "w");
+    fchmod(fileno(f), 0600);
     fprintf(f, "%064d", 8);
     fclose(f);
-    t = key(path);
+    t = key(second);
+
+    files_of_key[0] = second;
+    files_of_key[1] = path;
+    both = corr_secrets_load(files_of_key, 2, error);
 
     ok(corr_captcha_load(s, "/nonexistent", 6, error) == NULL, "no voice");
     ok(corr_captcha_load(s, "html/voice", 3, error) == NULL, "three digits");
@@ -202,13 +240,18 @@ main(int argc, char **argv)
     c = corr_captcha_load(s, "html/voice", 6, error);
     d = corr_captcha_load(t, "html/voice", 6, error);
 
+    e = corr_captcha_load(both, "html/voice", 6, error);
+
     answers(c, d);
+    rotated(c, d, e);
     files(c);
 
     corr_captcha_free(c);
     corr_captcha_free(d);
+    corr_captcha_free(e);
     corr_secrets_free(s);
     corr_secrets_free(t);
+    corr_secrets_free(both);
 
     sprintf(path, "rm -rf %s", dir);
 

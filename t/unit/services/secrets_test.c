@@ -122,6 +122,16 @@ macs(corr_secrets_t *s, corr_secrets_t *fresh, corr_secrets_t *rotated)
     corr_secrets_mac(rotated, CORR_KEY_FORM, a, 2, one);
     corr_secrets_mac(fresh, CORR_KEY_FORM, a, 2, two);
     ok(memcmp(one, two, sizeof(one)) == 0, "the first file makes");
+
+    corr_secrets_mac_of(rotated, 1, CORR_KEY_FORM, a, 2, one);
+    corr_secrets_mac(s, CORR_KEY_FORM, a, 2, two);
+    ok(memcmp(one, two, sizeof(one)) == 0, "another one when asked");
+
+    corr_secrets_name(a, 2, one);
+    corr_secrets_name(b, 2, two);
+    ok(memcmp(one, two, sizeof(one)) != 0, "a name keeps parts apart, too");
+    corr_secrets_name(a, 2, two);
+    ok(memcmp(one, two, sizeof(one)) == 0, "and is always the same");
 }
 
 
@@ -281,7 +291,7 @@ drawn(void)
 
 
 static void
-derived(corr_secrets_t *s, corr_secrets_t *fresh)
+derived(corr_secrets_t *s, corr_secrets_t *fresh, corr_secrets_t *rotated)
 {
     int            i, j, count[10];
     char           code[16];
@@ -293,7 +303,7 @@ derived(corr_secrets_t *s, corr_secrets_t *fresh)
 
     for (i = 0; i < 20000; i++) {
         part = corr_make_str(code, (size_t) sprintf(code, "%d", i));
-        corr_secrets_derive_digits(s, CORR_KEY_CAPTCHA, &part, 1, a, 10);
+        corr_secrets_derive_digits(s, 0, CORR_KEY_CAPTCHA, &part, 1, a, 10);
 
         for (j = 0; j < 10; j++) {
             count[a[j] - '0']++;
@@ -310,12 +320,15 @@ derived(corr_secrets_t *s, corr_secrets_t *fresh)
     ok(chi < 40, "derived digits too (chi square %.1f)", chi);
 
     part = CORR_STR("0012345679");
-    corr_secrets_derive_digits(s, CORR_KEY_CAPTCHA, &part, 1, a, 12);
-    corr_secrets_derive_digits(s, CORR_KEY_CAPTCHA, &part, 1, b, 12);
+    corr_secrets_derive_digits(s, 0, CORR_KEY_CAPTCHA, &part, 1, a, 12);
+    corr_secrets_derive_digits(s, 0, CORR_KEY_CAPTCHA, &part, 1, b, 12);
     ok(memcmp(a, b, 12) == 0, "the same each time");
 
-    corr_secrets_derive_digits(fresh, CORR_KEY_CAPTCHA, &part, 1, b, 12);
+    corr_secrets_derive_digits(fresh, 0, CORR_KEY_CAPTCHA, &part, 1, b, 12);
     ok(memcmp(a, b, 12) != 0, "but not with another file");
+
+    corr_secrets_derive_digits(rotated, 1, CORR_KEY_CAPTCHA, &part, 1, b, 12);
+    ok(memcmp(a, b, 12) == 0, "the old file still gives them");
 }
 
 
@@ -378,7 +391,7 @@ main(void)
     encryption(s, fresh, rotated);
     randomness();
     drawn();
-    derived(s, fresh);
+    derived(s, fresh, rotated);
     seals(s, fresh, rotated);
 
     ok(corr_secrets_equal(CORR_STR("abc"), CORR_STR("abc"))
