@@ -230,6 +230,8 @@ $stays->get('/desk')->expect(200, 'the desk');
 is(asked('getex'), 1, 'one file: Redis is asked for one name');
 
 
+keys_are($old, $new);
+is($stays->get('/desk')->status, 200, 'the new file stands second');
 keys_are($new, $old);
 
 
