@@ -30,6 +30,7 @@ static void corr_pg_prepare(corr_pg_conn_t *c);
 static const char *corr_pg_unfit(PGconn *db);
 static void corr_pg_flush(corr_pg_conn_t *c);
 static void corr_pg_read(corr_pg_conn_t *c);
+static void corr_pg_take(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_drain(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_prepared(corr_pg_conn_t *c, PGresult *res);
 static ngx_int_t corr_pg_own_error(corr_pg_conn_t *c, PGresult *res);
@@ -365,8 +366,21 @@ corr_pg_flush(corr_pg_conn_t *c)
 }
 
 
+/*
+ * Behind it something may be sent on this connection, or on another one:
+ * what this one refused before it was lost waits for that.
+ */
+
 static void
 corr_pg_read(corr_pg_conn_t *c)
+{
+    corr_pg_take(c);
+    corr_pg_is_free(c->pg);
+}
+
+
+static void
+corr_pg_take(corr_pg_conn_t *c)
 {
     SSL       *ssl;
     PGnotify  *notify;
@@ -395,7 +409,6 @@ corr_pg_read(corr_pg_conn_t *c)
 
         if (c->retire) {
             corr_pg_conn_close(c, NULL);
-            corr_pg_is_free(c->pg);
             return;
         }
 
@@ -403,10 +416,6 @@ corr_pg_read(corr_pg_conn_t *c)
     }
 
     corr_pg_flush(c);
-
-    /* may send on this connection, or on another one */
-
-    corr_pg_is_free(c->pg);
 }
 
 
