@@ -73,7 +73,6 @@ typedef struct {
     corr_clamd_t            *clamd;
     ngx_queue_t              link;       /* in clamd->waiting or ->running */
     corr_clamd_state_e       state;
-    ngx_socket_t             socket;
     corr_fd_t                fd;
     ngx_uint_t               addr;
 
@@ -92,8 +91,6 @@ typedef struct {
 
 static void corr_clamd_start(corr_clamd_t *clamd);
 static void corr_clamd_connect(corr_clamd_scan_t *scan);
-static ngx_int_t corr_clamd_try(corr_clamd_scan_t *scan,
-    const ngx_addr_t *addr);
 static void corr_clamd_event(void *data, ngx_uint_t events,
     ngx_uint_t closing);
 static void corr_clamd_connected(corr_clamd_scan_t *scan);
@@ -109,7 +106,6 @@ static void corr_clamd_answered(corr_clamd_scan_t *scan);
 static void corr_clamd_said(corr_clamd_scan_t *scan, const u_char *text,
     size_t len);
 static void corr_clamd_expire(corr_op_t *op);
-static void corr_clamd_close(corr_clamd_scan_t *scan);
 static void corr_clamd_fail(corr_clamd_scan_t *scan, corr_op_status_e status,
     const char *what, ngx_err_t err);
 static void corr_clamd_end(corr_clamd_scan_t *scan, corr_op_status_e status);
@@ -202,7 +198,6 @@ corr_clamd_scan(corr_clamd_t *clamd, corr_owner_t *owner, ngx_fd_t fd)
 
     scan->clamd = clamd;
     scan->file = file;
-    scan->socket = (ngx_socket_t) -1;
     scan->op.op.expire = corr_clamd_expire;
     scan->op.op.in_client = 1;
 
@@ -275,51 +270,25 @@ static void
 corr_clamd_connect(corr_clamd_scan_t *scan)
 {
     ngx_err_t                 err;
+    const ngx_addr_t         *addr;
     const corr_clamd_conf_t  *conf = scan->clamd->conf;
 
     err = 0;
 
     while (scan->addr < conf->naddrs) {
+        addr = &conf->addrs[scan->addr++];
 
-        if (corr_clamd_try(scan, &conf->addrs[scan->addr++]) == NGX_OK) {
+        if (corr_fd_connect(&scan->fd, addr->sockaddr, addr->socklen,
+                            corr_clamd_event, scan, scan->clamd->log)
+            == NGX_OK)
+        {
             return;
         }
 
-        err = ngx_errno;
-        corr_clamd_close(scan);
+        err = ngx_socket_errno;
     }
 
     corr_clamd_fail(scan, CORR_OP_UNAVAILABLE, "connect failed", err);
-}
-
-
-static ngx_int_t
-corr_clamd_try(corr_clamd_scan_t *scan, const ngx_addr_t *addr)
-{
-    scan->socket = ngx_socket(addr->sockaddr->sa_family, SOCK_STREAM, 0);
-
-    if (scan->socket == (ngx_socket_t) -1
-        || ngx_nonblocking(scan->socket) == -1
-        || fcntl(scan->socket, F_SETFD, FD_CLOEXEC) == -1)
-    {
-        return NGX_ERROR;
-    }
-
-    if (connect(scan->socket, addr->sockaddr, addr->socklen) == -1
-        && ngx_socket_errno != NGX_EINPROGRESS)
-    {
-        return NGX_ERROR;
-    }
-
-    if (corr_fd_open(&scan->fd, scan->socket, corr_clamd_event, scan,
-                     scan->clamd->log)
-        != NGX_OK)
-    {
-        ngx_set_errno(EMFILE);
-        return NGX_ERROR;
-    }
-
-    return corr_fd_watch(&scan->fd, CORR_FD_WRITE);
 }
 
 
@@ -350,18 +319,12 @@ corr_clamd_event(void *data, ngx_uint_t events, ngx_uint_t closing)
 static void
 corr_clamd_connected(corr_clamd_scan_t *scan)
 {
-    int        err;
-    socklen_t  len;
+    ngx_err_t  err;
 
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(scan->socket, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
+    err = corr_fd_connected(&scan->fd);
 
     if (err) {
-        corr_clamd_close(scan);
+        corr_fd_close(&scan->fd);
 
         if (scan->addr < scan->clamd->conf->naddrs) {
             corr_clamd_connect(scan);
@@ -391,7 +354,7 @@ corr_clamd_send(corr_clamd_scan_t *scan)
 
     while (scan->pos < scan->last) {
 
-        n = send(scan->socket, scan->pos, scan->last - scan->pos,
+        n = send(scan->fd.fd, scan->pos, scan->last - scan->pos,
                  MSG_NOSIGNAL);
 
         if (n >= 0) {
@@ -546,7 +509,7 @@ corr_clamd_receive(corr_clamd_scan_t *scan)
     ssize_t  n;
 
     do {
-        n = recv(scan->socket, scan->answer + scan->nanswer,
+        n = recv(scan->fd.fd, scan->answer + scan->nanswer,
                  CORR_CLAMD_ANSWER - scan->nanswer, 0);
 
     } while (n == -1 && ngx_socket_errno == NGX_EINTR);
@@ -680,18 +643,6 @@ corr_clamd_expire(corr_op_t *op)
 
 
 static void
-corr_clamd_close(corr_clamd_scan_t *scan)
-{
-    corr_fd_release(&scan->fd);
-
-    if (scan->socket != (ngx_socket_t) -1) {
-        (void) close(scan->socket);
-        scan->socket = (ngx_socket_t) -1;
-    }
-}
-
-
-static void
 corr_clamd_fail(corr_clamd_scan_t *scan, corr_op_status_e status,
     const char *what, ngx_err_t err)
 {
@@ -724,12 +675,11 @@ corr_clamd_end(corr_clamd_scan_t *scan, corr_op_status_e status)
         clamd->failures++;
     }
 
-    corr_clamd_close(scan);
+    corr_fd_close(&scan->fd);
     corr_owner_detach(&scan->reader);
     corr_clamd_drop(scan->file);
 
-    corr_op_complete(&scan->op.op, status);
-    corr_op_forget(&scan->op.op);
+    corr_op_end(&scan->op.op, status);
 
     corr_clamd_start(clamd);
 }

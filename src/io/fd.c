@@ -55,6 +55,65 @@ corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd, corr_fd_handler_pt handler,
 
 
 ngx_int_t
+corr_fd_connect(corr_fd_t *cfd, const struct sockaddr *sockaddr,
+    socklen_t socklen, corr_fd_handler_pt handler, void *data, ngx_log_t *log)
+{
+    int           on = 1;
+    ngx_err_t     err;
+    ngx_socket_t  fd;
+
+    fd = socket(sockaddr->sa_family, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC,
+                0);
+    if (fd == (ngx_socket_t) -1) {
+        return NGX_ERROR;
+    }
+
+    if (sockaddr->sa_family != AF_UNIX) {
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+
+    err = 0;
+
+    if (connect(fd, sockaddr, socklen) == -1
+        && ngx_socket_errno != NGX_EINPROGRESS)
+    {
+        err = ngx_socket_errno;
+
+    } else if (corr_fd_open(cfd, fd, handler, data, log) != NGX_OK
+               || corr_fd_watch(cfd, CORR_FD_WRITE) != NGX_OK)
+    {
+        corr_fd_release(cfd);
+        err = ENOBUFS;
+    }
+
+    if (err) {
+        (void) close(fd);
+        ngx_set_socket_errno(err);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_err_t
+corr_fd_connected(const corr_fd_t *cfd)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(err);
+
+    if (getsockopt(cfd->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    return err;
+}
+
+
+ngx_int_t
 corr_fd_watch(corr_fd_t *cfd, ngx_uint_t events)
 {
     ngx_connection_t  *c;
@@ -132,6 +191,16 @@ corr_fd_release(corr_fd_t *cfd)
     /* shared: frees the slot, does not close */
 
     ngx_close_connection(c);
+}
+
+
+void
+corr_fd_close(corr_fd_t *cfd)
+{
+    if (cfd->connection != NULL) {
+        corr_fd_release(cfd);
+        (void) close(cfd->fd);
+    }
 }
 
 

@@ -1,6 +1,6 @@
 /*
  * A foreign socket in nginx's event loop: one that libpq or libcurl opened
- * and will close, or the one to Redis.
+ * and will close, or one of our own, to Redis or clamd.
  *
  * Level-triggered (no library promises to drain it), `shared` (nginx must
  * not close it), both handlers always set (a worker that shuts down calls
@@ -64,6 +64,18 @@ struct corr_fd_s {
 ngx_int_t corr_fd_open(corr_fd_t *cfd, ngx_socket_t fd,
     corr_fd_handler_pt handler, void *data, ngx_log_t *log);
 
+/*
+ * A socket of our own, which is connecting and watched for CORR_FD_WRITE:
+ * then corr_fd_connected() says whether it is.  NGX_ERROR: errno says why
+ * not, ENOBUFS when no connection slot is left.
+ */
+ngx_int_t corr_fd_connect(corr_fd_t *cfd, const struct sockaddr *sockaddr,
+    socklen_t socklen, corr_fd_handler_pt handler, void *data,
+    ngx_log_t *log);
+
+/* 0, or the error it met. */
+ngx_err_t corr_fd_connected(const corr_fd_t *cfd);
+
 /* Which readiness is wanted from now on: a set of CORR_FD_*. */
 ngx_int_t corr_fd_watch(corr_fd_t *cfd, ngx_uint_t events);
 
@@ -79,6 +91,9 @@ void corr_fd_idle(corr_fd_t *cfd, ngx_uint_t idle);
  * library closes it.  Safe to call twice.
  */
 void corr_fd_release(corr_fd_t *cfd);
+
+/* As release(), of a socket of our own: closes it. */
+void corr_fd_close(corr_fd_t *cfd);
 
 
 #endif /* CORR_FD_H */

@@ -165,6 +165,16 @@ corr_op_forget(corr_op_t *op)
 
 
 void
+corr_op_end(corr_op_t *op, corr_op_status_e status)
+{
+    op->in_client = 1;
+
+    corr_op_complete(op, status);
+    corr_op_forget(op);
+}
+
+
+void
 corr_op_free(corr_op_t *op)
 {
     corr_op_orphan(op);

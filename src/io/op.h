@@ -116,6 +116,9 @@ void corr_op_complete(corr_op_t *op, corr_op_status_e status);
 /* The client lets go of an operation it still held after its end. */
 void corr_op_forget(corr_op_t *op);
 
+/* Both: an orphan is freed once, here, whoever held it until now. */
+void corr_op_end(corr_op_t *op, corr_op_status_e status);
+
 /*
  * Frees an operation before its owner goes: one with large results, or one
  * that will not be started after all.  One that is under way becomes an

@@ -1062,12 +1062,7 @@ corr_pg_work_end(corr_pg_work_t *work, corr_op_status_e status)
 
     work->conn = NULL;
 
-    /* held until here, so that an orphan is freed once and at the end */
-
-    op->in_client = 1;
-
-    corr_op_complete(op, status);
-    corr_op_forget(op);
+    corr_op_end(op, status);
 }
 
 

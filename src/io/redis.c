@@ -36,7 +36,6 @@ typedef enum {
 typedef struct {
     corr_redis_t            *redis;
     redisReader             *reader;   /* NULL: there is none */
-    ngx_socket_t             socket;
     corr_fd_t                fd;
     ngx_queue_t              out;      /* corr_redis_work_t, to be written */
     size_t                   written;  /* of the first of them */
@@ -127,7 +126,6 @@ static void corr_redis_send_ping(corr_redis_t *redis);
 static void corr_redis_pong(corr_redis_t *redis, const redisReply *r);
 
 static ngx_int_t corr_redis_link_open(corr_redis_link_t *link);
-static ngx_int_t corr_redis_socket(corr_redis_link_t *link);
 static ngx_int_t corr_redis_error(corr_redis_link_t *link, ngx_err_t err);
 static void corr_redis_link_close(corr_redis_link_t *link);
 static void corr_redis_lost(ngx_queue_t *queue);
@@ -670,6 +668,8 @@ corr_redis_pong(corr_redis_t *redis, const redisReply *r)
 static ngx_int_t
 corr_redis_link_open(corr_redis_link_t *link)
 {
+    corr_redis_t  *redis = link->redis;
+
     link->reason[0] = '\0';
     link->connected = 0;
     link->written = 0;
@@ -684,63 +684,18 @@ corr_redis_link_open(corr_redis_link_t *link)
 
     link->reader->maxbuf = 0;
 
-    if (corr_redis_socket(link) != NGX_OK) {
+    if (corr_fd_connect(&link->fd, &redis->addr.sockaddr, redis->addr_len,
+                        corr_redis_event, link, redis->log)
+        != NGX_OK)
+    {
+        (void) corr_redis_error(link, ngx_socket_errno);
+
         redisReaderFree(link->reader);
         link->reader = NULL;
         return NGX_ERROR;
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-corr_redis_socket(corr_redis_link_t *link)
-{
-    int            on = 1;
-    corr_redis_t  *redis;
-
-    redis = link->redis;
-
-    link->socket = socket(redis->addr.sockaddr.sa_family,
-                          SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
-
-    if (link->socket == (ngx_socket_t) -1) {
-        return corr_redis_error(link, ngx_socket_errno);
-    }
-
-    if (redis->addr.sockaddr.sa_family != AF_UNIX) {
-        (void) setsockopt(link->socket, IPPROTO_TCP, TCP_NODELAY, &on,
-                          sizeof(on));
-    }
-
-    if (connect(link->socket, &redis->addr.sockaddr, redis->addr_len) == -1
-        && ngx_socket_errno != NGX_EINPROGRESS)
-    {
-        (void) corr_redis_error(link, ngx_socket_errno);
-        goto failed;
-    }
-
-    /* writable: connected, or not */
-
-    if (corr_fd_open(&link->fd, link->socket, corr_redis_event, link,
-                     redis->log)
-        != NGX_OK
-        || corr_fd_watch(&link->fd, CORR_FD_WRITE) != NGX_OK)
-    {
-        corr_fd_release(&link->fd);
-        ngx_cpystrn((u_char *) link->reason, (u_char *) "no connection slot",
-                    sizeof(link->reason));
-        goto failed;
-    }
-
-    return NGX_OK;
-
-failed:
-
-    (void) close(link->socket);
-
-    return NGX_ERROR;
 }
 
 
@@ -774,8 +729,7 @@ corr_redis_link_close(corr_redis_link_t *link)
         return;
     }
 
-    corr_fd_release(&link->fd);
-    (void) close(link->socket);
+    corr_fd_close(&link->fd);
 
     redisReaderFree(link->reader);
     link->reader = NULL;
@@ -854,15 +808,9 @@ corr_redis_event(void *data, ngx_uint_t events, ngx_uint_t closing)
 static void
 corr_redis_connected(corr_redis_link_t *link)
 {
-    int        err;
-    socklen_t  len;
+    ngx_err_t  err;
 
-    err = 0;
-    len = sizeof(err);
-
-    if (getsockopt(link->socket, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
+    err = corr_fd_connected(&link->fd);
 
     if (err) {
         (void) corr_redis_error(link, err);
@@ -887,7 +835,7 @@ corr_redis_read(corr_redis_link_t *link)
     redisReader  *reader;
     char          buf[CORR_REDIS_READ];
 
-    n = recv(link->socket, buf, sizeof(buf), 0);
+    n = recv(link->fd.fd, buf, sizeof(buf), 0);
 
     if (n <= 0) {
         err = ngx_socket_errno;
@@ -949,7 +897,7 @@ corr_redis_write(corr_redis_link_t *link)
     struct iovec  iov[CORR_REDIS_WRITE];
 
     i = corr_redis_gather(link, iov);
-    n = i ? writev(link->socket, iov, i) : 0;
+    n = i ? writev(link->fd.fd, iov, i) : 0;
 
     if (n == -1) {
         err = ngx_socket_errno;
@@ -1550,12 +1498,7 @@ corr_redis_end(corr_redis_work_t *work, corr_op_status_e status)
         work->redis->failures++;
     }
 
-    /* held until here, so that an orphan is freed once and at the end */
-
-    op->in_client = 1;
-
-    corr_op_complete(op, status);
-    corr_op_forget(op);
+    corr_op_end(op, status);
 }
 
 

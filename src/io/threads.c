@@ -438,17 +438,13 @@ corr_task_take(corr_work_t *work, ngx_uint_t state)
 static void
 corr_task_done(ngx_event_t *ev)
 {
-    corr_op_t    *op;
     corr_work_t  *work = ev->data;
 
     ngx_queue_remove(&work->link);
     work->threads->status.running--;
 
-    op = &work->task.op;
-
-    corr_op_complete(op, work->task.result == CORR_OK ? CORR_OP_OK
-                                                      : CORR_OP_FAILED);
-    corr_op_forget(op);
+    corr_op_end(&work->task.op, work->task.result == CORR_OK
+                                ? CORR_OP_OK : CORR_OP_FAILED);
 }
 
 
