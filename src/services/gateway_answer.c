@@ -144,8 +144,11 @@ corr_answer_verdict(corr_gateway_call_t *call, corr_value_t root)
 
 /*
  * No verdict.  Of a message it matters whether the provider may have taken
- * it all the same: not when it answered in its own words with something else
- * than a yes, nor when HTTP says that the request was refused.
+ * it all the same: not when HTTP says that the request was refused, nor when
+ * the provider said in its own words something else than a yes.  A server
+ * that failed (5xx), or gave up waiting (408), says nothing of what it had
+ * done until then, whatever words are with it; and those of a status that is
+ * not looked into may be of somebody in front of the provider.
  */
 
 static void
@@ -153,15 +156,18 @@ corr_answer_unclear(corr_gateway_call_t *call, ngx_uint_t code,
     corr_value_t *root)
 {
     u_char                     number[NGX_INT_T_LEN], *p;
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, read, failed;
     corr_str_t                 said;
     corr_gateway_op_t         *op = &call->op;
     const corr_gateway_t      *g = call->gateway->conf;
     corr_gateway_condition_t  *yes;
 
-    op->doubt = !(code >= 400 && code < 500 && code != 408);
+    read = corr_gateway_in_ranges(&g->status, code);
+    failed = (code == 408 || code >= 500);
 
-    if (root == NULL || !corr_gateway_in_ranges(&g->status, code)) {
+    op->doubt = (failed || code < 400);
+
+    if (root == NULL || !read) {
         p = ngx_sprintf(number, "%ui", code);
         op->reason = corr_answer_reason(call,
                                         code >= 300 ? "http_" : "garbage_",
@@ -184,11 +190,15 @@ corr_answer_unclear(corr_gateway_call_t *call, ngx_uint_t code,
             && said.len)
         {
             op->reason = corr_answer_reason(call, "answer_", said);
-            op->doubt = 0;
+            op->doubt &= (failed || !read);
         }
 
         return;
     }
+
+    /* all that a yes needs, and yet none */
+
+    op->doubt = 1;
 }
 
 
