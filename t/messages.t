@@ -168,16 +168,54 @@ subtest 'refused' => sub {
     $p->no_faults;
 };
 
-subtest 'what cannot be sent holds up nobody' => sub {
+subtest 'what can never be sent holds up nobody' => sub {
     my $mobile = '09351112266';
-    my @bad = (add(mobile => $mobile, template => 'no_such_template'),
-               add(mobile => $mobile, params => '[1]'));
+    my $bad = add(mobile => $mobile, params => '[1]');
     my $good = add(mobile => $mobile);
 
     reaches($good, 'sent', 'the next one goes', hurry => ['queued']);
-    is message_of($_)->{state}, 'failed', 'the bad one failed' for @bad;
-    is message_of($bad[0])->{reason}, 'template', 'why';
-    is message_of($bad[1])->{reason}, 'params', 'why';
+    is message_of($bad)->{state}, 'failed', 'the bad one failed';
+    is message_of($bad)->{reason}, 'params', 'why';
+};
+
+# Of a newer node, when the others are not renewed yet.
+
+subtest 'a template that is not known here' => sub {
+    my $mobile = '09351112267';
+    my $new = add(mobile => $mobile, template => 'no_such_template');
+    my $next = add(mobile => $mobile);
+    my $code = add(mobile => $mobile, template => 'no_such_code',
+                   priority => 0);
+
+    for my $id ($new, $code) {
+        ok wait_until(10, sub { attempts($id) }), 'is tried';
+        my $m = message_of($id);
+        is $m->{state}, 'queued', 'is put back';
+        is $m->{reason}, 'template', 'why';
+        is +(attempts($id))[0], 'send retry', 'as one that was not taken';
+    }
+
+    $p->sql(q{UPDATE messages SET template = 'letter_sent' WHERE id = ?},
+            $new);
+    reaches($new, 'sent', 'a node that knows it sends it',
+            hurry => ['queued']);
+    reaches($next, 'sent', 'and then the next', hurry => ['queued']);
+
+    reaches($code, 'failed', 'but not for ever', hurry => ['queued']);
+    is message_of($code)->{faults}, 10, 'ten tries';
+};
+
+# Sealed under the key of a node whose keys this one does not have yet.
+
+subtest 'a code that cannot be opened here' => sub {
+    my $id = add(template => 'code', priority => 0, expires => '2 minutes');
+
+    $p->sql(q{UPDATE messages SET secret = '\x00112233' WHERE id = ?}, $id);
+    ok wait_until(10, sub { attempts($id) }), 'is tried';
+    is +(attempts($id))[0], 'send retry', 'and put back';
+    is message_of($id)->{state}, 'queued', 'for another node';
+    $p->sql('DELETE FROM message_attempts WHERE message_id = ?', $id);
+    $p->sql('DELETE FROM messages WHERE id = ?', $id);
 };
 
 subtest 'too old' => sub {

@@ -109,7 +109,7 @@ static void corr_message_send(corr_message_t *m, corr_rows_t *rows,
     ngx_uint_t row);
 static const char *corr_message_render(corr_message_t *m,
     corr_rows_t *rows, ngx_uint_t row, corr_view_t **params);
-static ngx_int_t corr_message_params(corr_message_t *m, corr_str_t json,
+static const char *corr_message_params(corr_message_t *m, corr_str_t json,
     corr_view_t **params);
 static ngx_int_t corr_message_open(corr_message_t *m, corr_str_t secret);
 static corr_view_t *corr_message_values(corr_message_t *m,
@@ -503,9 +503,7 @@ corr_message_send(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row)
     corr_message_wipe(m);
 
     if (m->call == NULL) {
-        m->outcome = CORR_STR("retry");
-        m->reason = CORR_STR("memory");
-        corr_message_record(m);
+        corr_message_refuse(m, "memory");
     }
 }
 
@@ -519,6 +517,7 @@ corr_message_render(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row,
     ngx_int_t         sms;
     corr_str_t        secret;
     corr_sms_t        count;
+    const char       *reason;
     corr_settings_t  *s = m->relay->settings;
 
     sms = corr_texts_sms_find(s->texts, corr_rows_text(rows, row,
@@ -527,10 +526,10 @@ corr_message_render(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row,
         return "template";
     }
 
-    if (corr_message_params(m, corr_rows_text(rows, row, "params"), params)
-        != NGX_OK)
-    {
-        return "params";
+    reason = corr_message_params(m, corr_rows_text(rows, row, "params"),
+                                 params);
+    if (reason) {
+        return reason;
     }
 
     secret = corr_rows_text(rows, row, "secret");
@@ -553,6 +552,13 @@ corr_message_render(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row,
         m->text = corr_texts_render_sms(s->texts, sms, *params, m->pool);
     }
 
+    /* a code that did not get in would be missing, or stay in what is kept */
+
+    if (corr_view_failed(*params)) {
+        m->text.len = 0;
+        return "memory";
+    }
+
     if (m->full.len == 0 || m->text.len == 0
         || corr_sms_count(m->full, &count) != CORR_OK)
     {
@@ -565,20 +571,26 @@ corr_message_render(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row,
 }
 
 
-static ngx_int_t
+static const char *
 corr_message_params(corr_message_t *m, corr_str_t json, corr_view_t **params)
 {
+    int           rc;
     corr_value_t  value;
 
-    if (corr_json_parse(&m->alloc, json, CORR_RELAY_PARAMS_MAX, &value, NULL)
-        != CORR_OK || value.kind != CORR_OBJECT)
-    {
-        return NGX_ERROR;
+    rc = corr_json_parse(&m->alloc, json, CORR_RELAY_PARAMS_MAX, &value,
+                         NULL);
+
+    if (rc == CORR_ERROR) {
+        return "memory";
+    }
+
+    if (rc != CORR_OK || value.kind != CORR_OBJECT) {
+        return "params";
     }
 
     *params = value.object;
 
-    return NGX_OK;
+    return NULL;
 }
 
 
@@ -676,7 +688,11 @@ corr_message_wipe(corr_message_t *m)
 }
 
 
-/* A message that can never be sent does not come again. */
+/*
+ * A message that can never be sent does not come again.  One for which there
+ * is no memory now, or whose template or key a newer node has and this one
+ * not yet, does: as often as one that providers do not take.
+ */
 
 static void
 corr_message_refuse(corr_message_t *m, const char *reason)
@@ -684,8 +700,9 @@ corr_message_refuse(corr_message_t *m, const char *reason)
     ngx_log_error(NGX_LOG_ERR, m->relay->log, 0,
                   "message %L cannot be sent: %s", m->id, reason);
 
-    m->outcome = CORR_STR("failed");
     m->reason = corr_cstr(reason);
+    m->outcome = corr_str_is(m->reason, "params") ? CORR_STR("failed")
+                                                  : CORR_STR("retry");
 
     corr_message_record(m);
 }
