@@ -14,8 +14,8 @@
 #include "../lib/jalali.h"
 
 
-#define CORR_BUDGET_TELL     1           /* seconds, when there is news */
-#define CORR_BUDGET_LEARN    5           /* when there is none */
+#define CORR_BUDGET_TELL     1000        /* msec, when there is news */
+#define CORR_BUDGET_LEARN    5000        /* when there is none */
 
 
 static void corr_gateway_new_day(corr_gateway_slot_t *slot);
@@ -71,8 +71,7 @@ corr_gateway_learned(corr_gateway_state_t *state)
 ngx_msec_t
 corr_gateway_admit(corr_gateway_state_t *state, ngx_uint_t counted)
 {
-    ngx_msec_t             wait;
-    ngx_time_t            *tp;
+    ngx_msec_t             wait, second;
     ngx_slab_pool_t       *pool;
     corr_gateway_slot_t   *slot = state->slot;
     const corr_gateway_t  *g = state->conf;
@@ -82,15 +81,15 @@ corr_gateway_admit(corr_gateway_state_t *state, ngx_uint_t counted)
     }
 
     wait = 0;
-    tp = ngx_timeofday();
+    second = ngx_current_msec / 1000;
     pool = (ngx_slab_pool_t *) g->zone->shm.addr;
 
     ngx_shmtx_lock(&pool->mutex);
 
     corr_gateway_new_day(slot);
 
-    if ((time_t) slot->second < tp->sec) {
-        slot->second = tp->sec;
+    if ((ngx_msec_int_t) (second - slot->second) > 0) {
+        slot->second = second;
         slot->in_second = 0;
     }
 
@@ -98,7 +97,7 @@ corr_gateway_admit(corr_gateway_state_t *state, ngx_uint_t counted)
         wait = NGX_TIMER_INFINITE;
 
     } else if (g->rate && slot->in_second >= g->rate) {
-        wait = 1001 - tp->msec;
+        wait = 1001 - ngx_current_msec % 1000;
 
     } else {
         slot->in_second++;
@@ -192,12 +191,12 @@ corr_gateway_budget(corr_gateways_t *gateways, ngx_uint_t i,
 
     corr_gateway_new_day(slot);
 
-    /* one worker of the node tells it */
+    /* one worker of the node tells it, whatever is done to the clock */
 
-    if (ngx_time() - (time_t) slot->told
+    if ((ngx_msec_int_t) (ngx_current_msec - slot->told)
         >= (slot->untold ? CORR_BUDGET_TELL : CORR_BUDGET_LEARN))
     {
-        slot->told = ngx_time();
+        slot->told = ngx_current_msec;
 
         budget->kind = corr_gateway_kind_name(g->kind);
         budget->name = g->name;

@@ -171,10 +171,10 @@ typedef struct {
                                             nodes as far as is known */
     ngx_atomic_t             untold;     /* of it, what the database does not
                                             know yet */
-    ngx_atomic_t             told;       /* when it was last told */
+    ngx_atomic_t             told;       /* ngx_current_msec: last time */
     ngx_atomic_t             learned;    /* day whose use by all is known */
     ngx_atomic_t             alarm;      /* the highest of 50 75 90 100 told */
-    ngx_atomic_t             second;
+    ngx_atomic_t             second;     /* of ngx_current_msec */
     ngx_atomic_t             in_second;
     corr_gateway_mark_t      seen[CORR_GATEWAY_WORKERS];
 } corr_gateway_slot_t;

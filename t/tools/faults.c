@@ -28,6 +28,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ typedef struct {
     uint64_t                 passed;
     uint32_t                 held;       /* threads that wait */
     uint32_t                 leaks;      /* asked for: 1, found: 2, none: 3 */
+    int64_t                  clock;      /* seconds that it is set ahead */
 } faults_t;
 
 
@@ -216,6 +218,25 @@ faults_allocation(void)
     errno = ENOMEM;
 
     return 1;
+}
+
+
+/* The clock, as an administrator or a time server sets it. */
+
+int
+gettimeofday(struct timeval *tv, void *zone)
+{
+    int  rc;
+
+    real(gettimeofday)
+
+    rc = next(tv, zone);
+
+    if (faults != NULL && in_worker) {
+        tv->tv_sec += __atomic_load_n(&faults->clock, __ATOMIC_SEQ_CST);
+    }
+
+    return rc;
 }
 
 

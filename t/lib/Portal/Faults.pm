@@ -22,6 +22,8 @@ package Portal::Faults;
 #   $faults->held;             how many do
 #   $faults->release;
 #
+#   $faults->clock(-300);      the workers' clock is set back by so much
+#
 #   $faults->leaks;            asks a worker under AddressSanitizer: true
 #                              when it lost memory (then its log says what)
 
@@ -41,9 +43,9 @@ my %calls = (alloc => 1, read => 2, write => 4, sync => 8, name => 16,
 my %targets = (client => 1, local => 2, remote => 4, file => 8);
 
 use constant { FAIL => 1, SHORT => 2, TURN => 3 };
-use constant { CONTROL => 'L8 Q6 L2', ARMED => 0, HOLD => 28, SEEN => 48,
+use constant { CONTROL => 'L8 Q6 L2 q', ARMED => 0, HOLD => 28, SEEN => 48,
                HITS => 56, SKIP => 64, PASSED => 72, HELD => 80,
-               LEAKS => 84 };
+               LEAKS => 84, CLOCK => 88 };
 
 
 sub new {
@@ -61,7 +63,7 @@ sub new {
     system('cp', "$top/build/faults.so", "$dir/") == 0 or die "cp: $!\n";
     open my $control, '+>:raw', $file or die "$file: $!\n";
     chmod 0666, $file;
-    syswrite $control, pack CONTROL, (0) x 16;
+    syswrite $control, pack CONTROL, (0) x 17;
 
     return bless { dir => $dir, file => $file, control => $control }, $class;
 }
@@ -112,6 +114,9 @@ sub set {
         for @{ $names // [] };
     return $set;
 }
+
+
+sub clock { $_[0]->put(CLOCK, 'q', $_[1]) }
 
 
 sub hold {
