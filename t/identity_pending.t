@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use utf8;
 
+use Fcntl qw(LOCK_EX);
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
@@ -108,6 +109,82 @@ subtest 'the audit is sealed, its head published' => sub {
          'the log has one';
     my ($v) = $p->sql('SELECT * FROM audit_verify(NULL, NULL)');
     ok $v->{ok}, 'the chain holds';
+};
+
+# The file is everybody's who seals: heads of others stand in it.
+
+my $file = "$p->{dir}/store/head";
+
+sub stands { Instance::slurp($file) =~ /^(\d+ \w+) / ? $1 : '' }
+
+sub stand {
+    open my $f, '>', $file or die "$file: $!\n";
+    print $f "$_[0] 1700000000\n";
+    close $f;
+}
+
+sub lines_sealed {
+    $p->browser->signup;
+    return wait_until(15, sub {
+        $p->value('SELECT count(*) FROM audit_pending') == 0 });
+}
+
+sub last_link {
+    return $p->value(q{SELECT seq || ' ' || encode(hash, 'hex')
+                         FROM audit_chain ORDER BY seq DESC LIMIT 1});
+}
+
+subtest 'a head never goes back' => sub {
+    open my $lock, '+<', "$file.lock" or die "$file.lock: $!\n";
+    flock $lock, LOCK_EX or die "flock: $!\n";
+
+    my $before = stands();
+    lines_sealed();
+    my $older = last_link();
+    sleep 0.5;
+    is stands(), $before, 'who seals waits for the others';
+
+    $p->browser->signup;
+    $p->value('SELECT seq FROM audit_seal(1000)');
+    my $newer = last_link();
+    isnt $newer, $older, 'meanwhile another one seals';
+    stand($newer);
+    close $lock;
+    sleep 1.5;
+    is stands(), $newer, 'and is not overwritten';
+
+    lines_sealed();
+    ok wait_until(10, sub { stands() eq last_link() }),
+       'the next head follows';
+    unlike $p->log, qr/does not hold its published head/, 'as it should';
+};
+
+subtest 'a head that no chain holds' => sub {
+    my ($seq) = split / /, last_link();
+
+    $p->allow(qr/does not hold its published head/);
+
+    for my $case ([ $seq + 1000, 'of a database that was set back' ],
+                  [ $seq - 1, 'of a chain that was made anew' ])
+    {
+        my ($n, $what) = @$case;
+        my $other = "$n " . 'ab' x 32;
+
+        stand($other);
+        lines_sealed();
+        ok wait_until(10, sub {
+            $p->log =~ /\[crit\].*does not hold its published head $other:/
+        }), "$what: told";
+        lines_sealed();
+        sleep 1;
+        is stands(), $other, 'it stays';
+        is scalar(() = $p->log =~ /does not hold its published head $other/g),
+           1, 'told once';
+        unlink $file;
+        ok wait_until(20, sub { lines_sealed(); -e $file
+                                    && stands() eq last_link() }),
+           'when it is taken away the chain goes on';
+    }
 };
 
 $p->done;

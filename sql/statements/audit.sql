@@ -8,6 +8,12 @@ SELECT sealed, seq, encode(head, 'hex') AS head FROM audit_seal($1::int);
 -- name: audit_check
 SELECT audit_check($1::int) AS broken_seq;
 
+--   $1 seq of a published head, $2 its hash (hex) → holds
+-- name: audit_published
+SELECT EXISTS (SELECT FROM audit_chain
+                WHERE seq = $1::bigint
+                  AND hash = decode($2::text, 'hex')) AS holds;
+
 --   $1 seq of a published head or NULL, $2 its hash (hex) or NULL
 -- name: audit_verify
 SELECT ok, lines, seq, encode(head, 'hex') AS head, broken_seq,

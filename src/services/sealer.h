@@ -1,7 +1,8 @@
 /*
  * Chains the lines of the audit in batches, off the transactions that wrote
- * them, and publishes the head of the chain: to a file outside the database
- * and to the error log.
+ * them, and publishes the head of the chain: to a file outside the database,
+ * where no head is replaced that the chain does not hold, and to the error
+ * log.
  */
 
 #ifndef CORR_SEALER_H
