@@ -22,8 +22,7 @@
 #define CORR_SEAL_HASH           64      /* hex digits */
 #define CORR_SEAL_LINE           160     /* bytes of the file */
 #define CORR_SEAL_NAME           (NGX_MAX_PATH + 8)
-#define CORR_SEAL_TURNS          100     /* to get the lock */
-#define CORR_SEAL_TURN           50000   /* microseconds */
+#define CORR_SEAL_BUSY           10      /* times that is told */
 #define CORR_SEAL_TIMEOUT        30000
 
 
@@ -45,6 +44,7 @@ struct corr_sealer_s {
     int64_t                  broken;       /* link, as last known */
     int64_t                  denied;       /* head, the same */
     corr_seal_head_t         standing;     /* in the file, as last seen */
+    ngx_uint_t               busy;         /* times another one was at it */
     unsigned                 more:1;
     unsigned                 late:1;       /* the file is behind the chain */
 };
@@ -308,12 +308,24 @@ corr_sealer_publish(corr_sealer_t *sealer, int64_t seq, corr_str_t head)
 static void
 corr_sealer_written(corr_sealer_t *sealer)
 {
+    int                error;
     ngx_uint_t         ended;
     corr_seal_file_t  *file = sealer->write->data;
 
     ended = corr_task_ended(sealer->write);
+    error = ended ? file->error : 0;
 
-    sealer->late = 0;
+    if (error == EWOULDBLOCK) {
+        sealer->busy++;
+
+        if (sealer->busy % CORR_SEAL_BUSY != 0) {
+            return;                      /* it stays late */
+        }
+
+    } else {
+        sealer->busy = 0;
+        sealer->late = 0;
+    }
 
     if (ended && sealer->write->result == CORR_OK) {
         sealer->standing = file->head;
@@ -334,7 +346,7 @@ corr_sealer_written(corr_sealer_t *sealer)
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, sealer->log, ended ? file->error : 0,
+    ngx_log_error(NGX_LOG_ERR, sealer->log, error,
                   "the head of the audit could not be written to \"%V\"",
                   &sealer->settings->audit_head);
 }
@@ -356,7 +368,7 @@ corr_sealer_write(void *data)
     }
 
     rc = corr_sealer_write_locked(file);
-    file->error = errno;
+    file->error = rc == CORR_ERROR ? errno : 0;
 
     close(lock);
 
@@ -364,33 +376,23 @@ corr_sealer_write(void *data)
 }
 
 
-/* Of a file beside it; not for ever, the threads are needed. */
+/* Of a file beside it.  Who holds it is not waited for: threads are few. */
 
 static int
 corr_sealer_lock(const corr_seal_file_t *file)
 {
-    int   fd, err, turn;
+    int   fd, err;
     char  name[CORR_SEAL_NAME];
 
     snprintf(name, sizeof(name), "%s.lock", file->path);
 
     fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0644);
-    if (fd == -1) {
+
+    if (fd != -1 && flock(fd, LOCK_EX|LOCK_NB) == -1) {
+        err = errno;
+        close(fd);
+        errno = err;
         return -1;
-    }
-
-    for (turn = 0; flock(fd, LOCK_EX|LOCK_NB) == -1; turn++) {
-
-        if ((errno != EWOULDBLOCK && errno != EINTR)
-            || turn == CORR_SEAL_TURNS)
-        {
-            err = errno;
-            close(fd);
-            errno = err;
-            return -1;
-        }
-
-        usleep(CORR_SEAL_TURN);
     }
 
     return fd;
