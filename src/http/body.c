@@ -798,9 +798,15 @@ corr_body_task_ended(corr_page_t *p)
     corr_file_verdict_e   verdict;
 
     status = body->task->op.status;
-    error = corr_spool_error(body->spool);
-    verdict = corr_spool_verdict(body->spool);
-    err = corr_spool_errno(body->spool);
+    error = CORR_STORE_OK;
+    verdict = CORR_FILE_OK;
+    err = 0;
+
+    if (corr_task_ended(body->task)) {
+        error = corr_spool_error(body->spool);
+        verdict = corr_spool_verdict(body->spool);
+        err = corr_spool_errno(body->spool);
+    }
 
     corr_op_free(&body->task->op);
     body->task = NULL;

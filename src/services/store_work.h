@@ -65,6 +65,7 @@ corr_task_t *corr_spool_finish(corr_spool_t *spool, size_t len,
  */
 ngx_fd_t corr_spool_reader(const corr_spool_t *spool);
 
+/* Of the last task, if corr_task_ended(). */
 corr_store_error_e corr_spool_error(const corr_spool_t *spool);
 corr_file_verdict_e corr_spool_verdict(const corr_spool_t *spool);
 const corr_stored_t *corr_spool_stored(const corr_spool_t *spool);
