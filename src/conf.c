@@ -5,6 +5,7 @@
 
 #include "conf.h"
 
+#include "io/conf_secret.h"
 #include "services/secrets.h"
 
 
@@ -13,8 +14,6 @@
 
 static ngx_int_t corr_conf_option(ngx_conf_t *cf, ngx_str_t *word,
     const char *name, ngx_str_t *value);
-static char *corr_conf_read_secret(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *secret);
 
 
 /*
@@ -124,7 +123,8 @@ corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         } else if (corr_conf_option(cf, &value[i], "password_file=", &rest)
                    == NGX_OK)
         {
-            rv = corr_conf_read_secret(cf, &rest, &redis->password);
+            rv = corr_conf_secret(cf, &rest, CORR_READ_SECRET,
+                                  &redis->password);
 
         } else if (corr_conf_option(cf, &value[i], "db=", &rest) == NGX_OK) {
             redis->database = ngx_atoi(rest.data, rest.len);
@@ -321,47 +321,4 @@ corr_conf_option(ngx_conf_t *cf, ngx_str_t *word, const char *name,
     value->len = word->len - len;
 
     return NGX_OK;
-}
-
-
-static char *
-corr_conf_read_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *secret)
-{
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_str_t   full;
-
-    full = *path;
-
-    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    secret->data = ngx_pnalloc(cf->pool, 1024);
-    if (secret->data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(full.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, secret->data, 1024);
-
-    if (fd != NGX_INVALID_FILE) {
-        ngx_close_file(fd);
-    }
-
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "secret file \"%V\" cannot be read", &full);
-        return NGX_CONF_ERROR;
-    }
-
-    while (n && (secret->data[n - 1] == '\n' || secret->data[n - 1] == '\r'))
-    {
-        n--;
-    }
-
-    secret->len = n;
-
-    return NGX_CONF_OK;
 }

@@ -22,9 +22,8 @@ my $conf = $d->conf('jibit')
            =~ s{\@\@SECRETS\@/}{\@$p->{dir}/secrets/}gr;
 
 for my $name (qw(jibit.key jibit.secret)) {
-    Portal::Probe::write_file("$p->{dir}/secrets/$name",
-                              "$Portal::Doubles::secrets{$name}\n");
-    chmod 0644, "$p->{dir}/secrets/$name";
+    $p->instance->write_file("$p->{dir}/secrets/$name",
+                             "$Portal::Doubles::secrets{$name}\n", 0600);
 }
 
 $p->configure(without => [ 'registry' ], http => "$conf\n");

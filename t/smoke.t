@@ -52,6 +52,43 @@ for my $what (sort keys %wrong) {
          "$what: file and line");
 }
 
+# Passwords and keys in files: nothing is cut, nothing is taken for none.
+
+my $secret = "$p->{dir}/keys/other";
+
+for my $case ([ 'an empty password', '', 0600, 'is empty' ],
+              [ 'a line end alone', "\n", 0600, 'is empty' ],
+              [ 'a long one', 'x' x 65537, 0600, 'is too large' ],
+              [ 'one with a NUL', "a\0b\n", 0600, 'holds a NUL' ],
+              [ "one that others read", "a\n", 0644, 'read or written by' ],
+              [ 'one that is right', "a\n", 0600, undef ])
+{
+    my ($what, $text, $mode, $why) = @$case;
+
+    $p->instance->write_file($secret, "$text", $mode);
+
+    for my $of ([ Redis => qr/^(    correspondence_redis [^;]*);/m,
+                  sub { "$1 password_file=$secret;" } ],
+                [ PostgreSQL => qr/(correspondence_postgres\s+"[^"]*)"/,
+                  sub { qq{$1 password_file=$secret"} } ])
+    {
+        my ($ok, $said) = $p->test_conf(replace => [ [ @$of[1, 2] ] ]);
+
+        is(!!$ok, !$why, "$what of $of->[0]") or diag $said;
+        like($said, qr{secret file "\Q$secret\E": .*\Q$why\E.*nginx\.conf:\d+},
+             'why and where') if $why;
+    }
+}
+
+$p->instance->write_file($secret, 'x' x 4097, 0600);
+
+my ($taken, $reason) = $p->test_conf(replace => [
+    [ qr/correspondence_key_file .*;/, "correspondence_key_file $secret;" ] ]);
+
+ok(!$taken, 'a key file of which some would be left out');
+like($reason, qr/is too large/, 'why');
+unlink $secret;
+
 my ($ok, $said) = $p->test_conf;
 
 ok($ok, 'the right configuration is taken') or diag $said;

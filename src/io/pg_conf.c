@@ -4,10 +4,8 @@
  * files, environment and blocking name lookups, is made here.
  */
 
+#include "conf_secret.h"
 #include "pg_private.h"
-
-
-#define CORR_PG_PASSWORD_MAX  1024
 
 
 typedef struct {
@@ -42,7 +40,6 @@ static ngx_uint_t corr_pg_take_word(ngx_str_t *conninfo, const char *keyword,
 static u_char *corr_pg_pair(u_char *p, u_char *end, ngx_str_t *key,
     ngx_str_t *value);
 static u_char *corr_pg_blanks(u_char *p, u_char *end);
-static char *corr_pg_read_password(corr_pg_reader_t *r, ngx_str_t *name);
 static char *corr_pg_check_words(corr_pg_reader_t *r);
 static const char *corr_pg_word(corr_pg_reader_t *r, const char *keyword);
 static ngx_int_t corr_pg_item(corr_pg_reader_t *r, const char *keyword,
@@ -227,7 +224,8 @@ static char *
 corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
     ngx_str_t *rest)
 {
-    ngx_str_t   name;
+    char        *rv;
+    ngx_str_t    name, password;
     ngx_pool_t  *pool;
 
     pool = r->cf->pool;
@@ -243,7 +241,13 @@ corr_pg_password_file(corr_pg_reader_t *r, ngx_str_t *conninfo,
         return NGX_CONF_OK;
     }
 
-    return corr_pg_read_password(r, &name);
+    rv = corr_conf_secret(r->cf, &name, CORR_READ_SECRET, &password);
+
+    if (rv == NGX_CONF_OK) {
+        r->password = (char *) password.data;
+    }
+
+    return rv;
 }
 
 
@@ -342,68 +346,6 @@ corr_pg_blanks(u_char *p, u_char *end)
     }
 
     return p;
-}
-
-
-static char *
-corr_pg_read_password(corr_pg_reader_t *r, ngx_str_t *name)
-{
-    u_char      *p;
-    ssize_t      n;
-    ngx_fd_t     fd;
-    ngx_conf_t  *cf;
-
-    cf = r->cf;
-
-    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_pcalloc(cf->pool, CORR_PG_PASSWORD_MAX + 1);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, p, CORR_PG_PASSWORD_MAX + 1);
-
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", name);
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    if (n < 0) {
-        return NGX_CONF_ERROR;
-    }
-
-    while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r')) {
-        n--;
-    }
-
-    if (n == 0 || n > CORR_PG_PASSWORD_MAX
-        || memchr(p, '\0', n) != NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no password in \"%V\": it must be its only "
-                           "line", name);
-        return NGX_CONF_ERROR;
-    }
-
-    p[n] = '\0';
-    r->password = (char *) p;
-
-    return NGX_CONF_OK;
 }
 
 

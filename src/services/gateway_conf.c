@@ -35,11 +35,9 @@
 
 #include "gateway_private.h"
 
+#include "../io/conf_secret.h"
 #include "../lib/escape.h"
 #include "../lib/json.h"
-
-
-#define CORR_SECRET_MAX      65536
 
 
 typedef struct {
@@ -147,9 +145,6 @@ static char *corr_text_check_json(ngx_conf_t *cf,
     corr_gateway_text_t *text);
 static corr_place_e corr_text_json_place(ngx_uint_t quoted);
 
-static ngx_int_t corr_conf_file(ngx_conf_t *cf, ngx_str_t *path,
-    corr_str_t *text);
-static void corr_conf_wipe(void *data);
 static corr_alloc_t corr_conf_alloc(ngx_conf_t *cf);
 static void *corr_conf_palloc(void *pool, size_t size);
 static char *corr_conf_range(ngx_conf_t *cf, ngx_array_t *ranges,
@@ -1112,13 +1107,17 @@ static char *
 corr_gateway_set_jwe(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *value)
 {
-    corr_str_t  text;
+    ngx_str_t  text;
 
-    if (corr_conf_file(cf, &value[1], &text) != NGX_OK) {
+    /* a public key, which anybody may read */
+
+    if (corr_conf_secret(cf, &value[1], 0, &text) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    b->gateway->jwe = corr_jwe_key_create(cf->pool, text);
+    b->gateway->jwe = corr_jwe_key_create(cf->pool,
+                                          corr_make_str(text.data,
+                                                        text.len));
 
     return b->gateway->jwe ? NGX_CONF_OK
                            : "names no public EC key in PEM or JWK";
@@ -1516,7 +1515,7 @@ corr_text_secret(ngx_conf_t *cf, u_char **p, u_char *last,
     corr_str_t *secret)
 {
     u_char           *start, *q, *path, c;
-    ngx_str_t         name;
+    ngx_str_t         name, text;
     ngx_file_info_t   info;
 
     start = *p + 1;
@@ -1553,15 +1552,11 @@ corr_text_secret(ngx_conf_t *cf, u_char **p, u_char *last,
     name.len = q - start;
     *p = q;
 
-    if (corr_conf_file(cf, &name, secret) != NGX_OK) {
+    if (corr_conf_secret(cf, &name, CORR_READ_SECRET, &text) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (secret->len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "secret file \"%V\" is empty", &name);
-        return NGX_CONF_ERROR;
-    }
+    *secret = corr_make_str(text.data, text.len);
 
     return NGX_CONF_OK;
 }
@@ -1715,65 +1710,6 @@ corr_text_check_json(ngx_conf_t *cf, corr_gateway_text_t *text)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* Files. */
-
-static ngx_int_t
-corr_conf_file(ngx_conf_t *cf, ngx_str_t *path, corr_str_t *text)
-{
-    ssize_t              n;
-    ngx_fd_t             fd;
-    ngx_pool_cleanup_t  *cln;
-
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "secret file \"%V\" cannot be opened", path);
-        return NGX_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(corr_str_t));
-    text->data = ngx_pnalloc(cf->pool, CORR_SECRET_MAX);
-
-    n = (cln && text->data) ? ngx_read_fd(fd, text->data, CORR_SECRET_MAX)
-                            : -1;
-
-    ngx_close_file(fd);
-
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "secret file \"%V\" cannot be read", path);
-        return NGX_ERROR;
-    }
-
-    while (n && (text->data[n - 1] == '\n' || text->data[n - 1] == '\r'
-                 || text->data[n - 1] == ' '))
-    {
-        n--;
-    }
-
-    text->len = n;
-
-    *(corr_str_t *) cln->data = *text;
-    cln->handler = corr_conf_wipe;
-
-    return NGX_OK;
-}
-
-
-static void
-corr_conf_wipe(void *data)
-{
-    corr_str_t *text = data;
-
-    ngx_explicit_memzero(text->data, text->len);
 }
 
 

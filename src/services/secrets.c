@@ -4,12 +4,10 @@
 
 #include "secrets.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "../lib/read_file.h"
+
 #include <sodium.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 
 #define CORR_SECRETS_MIN        32      /* bytes of a key file */
@@ -44,8 +42,6 @@ _Static_assert(CORR_SECRETS_HEAD
 
 
 static int corr_secrets_file(const char *path, corr_keys_t *keys,
-    char *error);
-static ssize_t corr_secrets_read(const char *path, unsigned char *data,
     char *error);
 static size_t corr_secrets_unarmour(unsigned char *data, size_t len);
 static void corr_secrets_keys(const unsigned char *data, size_t len,
@@ -123,12 +119,16 @@ corr_secrets_count(const corr_secrets_t *secrets)
 static int
 corr_secrets_file(const char *path, corr_keys_t *keys, char *error)
 {
+    long           n;
     size_t         len;
-    ssize_t        n;
-    unsigned char  data[CORR_SECRETS_MAX];
+    const char    *reason;
+    unsigned char  data[CORR_SECRETS_MAX + 1];
 
-    n = corr_secrets_read(path, data, error);
+    n = corr_read_file(path, CORR_READ_SECRET, data, CORR_SECRETS_MAX,
+                       &reason);
     if (n < 0) {
+        snprintf(error, CORR_SERVICE_ERROR, "\"%s\": %s", path, reason);
+        sodium_memzero(data, sizeof(data));
         return CORR_ERROR;
     }
 
@@ -148,51 +148,6 @@ corr_secrets_file(const char *path, corr_keys_t *keys, char *error)
     }
 
     return CORR_OK;
-}
-
-
-static ssize_t
-corr_secrets_read(const char *path, unsigned char *data, char *error)
-{
-    int          fd;
-    ssize_t      n;
-    const char  *reason;
-    struct stat  st;
-
-    reason = NULL;
-
-    /* not to wait for the writer of a FIFO */
-
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-    if (fd == -1 || fstat(fd, &st) == -1) {
-        reason = strerror(errno);
-
-    } else if (!S_ISREG(st.st_mode)) {
-        reason = "is not a plain file";
-
-    } else if ((st.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
-        reason = "may be read or written by others; chmod 0640 or 0400";
-    }
-
-    n = -1;
-
-    if (reason == NULL) {
-        n = read(fd, data, CORR_SECRETS_MAX);
-        if (n < 0) {
-            reason = strerror(errno);
-        }
-    }
-
-    if (reason != NULL) {
-        snprintf(error, CORR_SERVICE_ERROR, "\"%s\": %s", path, reason);
-    }
-
-    if (fd != -1) {
-        close(fd);
-    }
-
-    return n;
 }
 
 

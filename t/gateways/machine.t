@@ -460,7 +460,7 @@ subtest 'mistakes in the configuration' => sub {
         [ 'no yes', "correspondence_gateway sms { request GET $d->{base}/; }",
           qr/has no "yes"/ ],
         [ 'secret', "correspondence_gateway sms { $b header X \@/no/such/file; }",
-          qr{secret file "/no/such/file" cannot be opened \(2: No such file} ],
+          qr{secret file "/no/such/file": No such file} ],
         [ 'json', "correspondence_gateway sms { $b json '{\"a\":\$local_id'; }",
           qr/"json" is not JSON/ ],
         [ 'http', 'correspondence_gateway sms { request GET http://a.ir/; yes a 1; }',

@@ -72,6 +72,7 @@ sub write_secrets {
     for my $name (keys %{ $self->{secrets} // {} }) {
         write_file("$self->{dir}/secrets/$name",
                    "$self->{secrets}{$name}\n");
+        chmod 0600, "$self->{dir}/secrets/$name";
     }
 }
 
