@@ -16,7 +16,7 @@ use Test::More;
 my $f = Portal::Faults->new;
 my $p = Portal->new(faults => $f, replace => [
     [ qr/^    correspondence_gateway sms \{$/m,
-      "    correspondence_gateway sms {\n        budget 30; rate 5;" ] ]);
+      "    correspondence_gateway sms {\n        budget 30; rate 1;" ] ]);
 my $n = 0;
 
 
