@@ -117,8 +117,12 @@ corr_body_read(corr_page_t *p)
 static ngx_int_t
 corr_body_begin(corr_page_t *p)
 {
-    corr_str_t    boundary, type;
-    corr_body_t  *body;
+    corr_str_t               boundary, type;
+    corr_body_t             *body;
+    corr_multipart_limits_t  limits = { 0, 8, 2048, 64, 1024 };
+
+    limits.parts = p->settings->form_max_fields
+                   + p->settings->upload_max_files;
 
     body = ngx_pcalloc(p->pool, sizeof(corr_body_t));
     if (body == NULL) {
@@ -132,7 +136,7 @@ corr_body_begin(corr_page_t *p)
            == 0)
     {
         if (corr_multipart_boundary(type, &boundary) != CORR_OK
-            || corr_multipart_init(&body->multipart, boundary, NULL)
+            || corr_multipart_init(&body->multipart, boundary, &limits)
                != CORR_OK)
         {
             return corr_reply_error(p, NGX_HTTP_BAD_REQUEST, CORR_MSG_COUNT,

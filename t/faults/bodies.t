@@ -125,4 +125,19 @@ for my $over (1, 1000, 70_000) {
     ok($b->error('file'), 'is refused at its field');
 }
 
+# As many files as are allowed, and the form's own fields.
+
+$p->configure(http => "    correspondence_upload_max_files 70;\n");
+$p->reload;
+
+for my $n (70, 71) {
+    $b->get('/desk/tickets/new')->submit({
+        subject => "$n files", body => 'body',
+        file => [ map { [ "$_.png", Portal::Browser::tiny_png($_),
+                          'image/png' ] } 1 .. $n ] });
+    is($b->status, $n == 70 ? 303 : 422, "$n files of 70");
+}
+
+is($p->value(q{SELECT count(*) FROM files}), 70, 'all of them are kept');
+
 $p->done;
