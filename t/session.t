@@ -146,6 +146,27 @@ is($_->get('/desk')->status, 303, 'another is over') for @more[1, 2];
 is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 1, 'one now');
 
 
+# The oldest end when there are too many, and what has ended is not kept.
+
+my $list_of = 'p:' . $p->value('SELECT id FROM persons WHERE national_code = ?',
+                               $code);
+my $now = time;
+
+sub redis { my $said = `redis-cli -s $redis @_`; chomp $said; return $said }
+
+redis('set s:f1 1');
+redis("hset $list_of", map { "f$_ '" . ($now - 1000 + $_) . " 127.0.0.1 -'" }
+      1 .. 120);
+$more[1]->login($code, $password);
+is(redis("hlen $list_of"), 100, 'a hundred sessions');
+is(redis('exists s:f1'), 0, 'the oldest has ended');
+is($b->get('/desk')->status, 200, 'a newer one has not');
+redis("hset $list_of dead '1 127.0.0.1 -'");
+is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 2,
+   'those that live are listed');
+is(redis("hlen $list_of"), 2, 'the others are forgotten');
+
+
 # Changing the password.
 
 $more[0]->login($code, $password);
@@ -176,6 +197,20 @@ isnt($b->cookie('correspondence'), $old, 'this one has a new cookie');
 is($p->browser->get('/desk', { Cookie => "correspondence=$old" })->status,
    303, 'the old cookie is dead');
 ok($p->message($mobile, qr/کلمه عبور/, $seen), 'an SMS tells');
+
+
+# Where one was, when that is endless.
+
+for my $path ('/desk/letters/a' . "\x{6cc}" x 700,
+              '/desk/letters?a=' . 'x' x 700,
+              '/login?next=/' . 'x' x 5000)
+{
+    my $who = $p->browser;
+
+    $who->get($path);
+    $who->get($who->location) if $who->status == 303;
+    is($who->status, 200, 'an endless address leads to the log-in page');
+}
 
 
 # Profile.

@@ -3,6 +3,7 @@
  *
  *     s:HASH   "KIND ID EPOCH CREATED"   idle time-out, renewed by GETEX
  *     p:ID     hash of a person's sessions, HASH → "CREATED ADDRESS AGENT";
+ *              beyond a hundred the oldest end
  *     k:ID     the same of a clerk
  *
  * KIND is c (citizen), k (clerk) or h (clerk who owes the code).  HASH is a
@@ -32,7 +33,26 @@
 #define CORR_COOKIES_MAX      16
 #define CORR_AGENT_MAX        256
 #define CORR_BROWSER_LIFE     (365 * 24 * 3600)
-#define CORR_NEXT_MAX         512        /* bytes of where one was */
+#define CORR_SESSIONS_MAX     "100"      /* of one account */
+
+/* KEYS: the list; ARGV: hash, record, seconds, how many at the most. */
+#define CORR_SESSION_NOTE                                                     \
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) "                          \
+    "redis.call('EXPIRE', KEYS[1], ARGV[3]) "                                 \
+    "local over = redis.call('HLEN', KEYS[1]) - ARGV[4] "                     \
+    "if over <= 0 then return end "                                           \
+    "local all, old = redis.call('HGETALL', KEYS[1]), {} "                    \
+    "for i = 1, #all, 2 do "                                                  \
+        "if all[i] ~= ARGV[1] then "                                          \
+            "old[#old + 1] = { all[i], "                                      \
+                "tonumber(string.match(all[i + 1], '^%d+')) or 0 } "          \
+        "end "                                                                \
+    "end "                                                                    \
+    "table.sort(old, function(a, b) return a[2] < b[2] end) "                 \
+    "for i = 1, over do "                                                     \
+        "redis.call('HDEL', KEYS[1], old[i][1]) "                             \
+        "redis.call('DEL', 's:' .. old[i][1]) "                               \
+    "end"
 
 
 struct corr_session_work_s {
@@ -52,6 +72,7 @@ static ngx_int_t corr_session_parse(corr_page_t *p, corr_str_t record);
 static ngx_int_t corr_session_forget(corr_page_t *p);
 static ngx_int_t corr_session_note(corr_page_t *p, corr_who_e who,
     int64_t id, corr_str_t hash);
+static ngx_int_t corr_session_unlist(corr_page_t *p, corr_str_t hash);
 static ngx_int_t corr_session_send(corr_page_t *p, ngx_uint_t argc,
     const corr_str_t *argv);
 static ngx_int_t corr_session_stored(corr_page_t *p);
@@ -230,15 +251,23 @@ corr_session_missing(corr_page_t *p)
 }
 
 
-/* The page with its query, to come back to; without it when it is endless. */
+/*
+ * The page with its query, to come back to; without it when it is endless,
+ * and none at all when that is the page.
+ */
 
 static corr_str_t
 corr_session_where(corr_page_t *p)
 {
     u_char     *where, *last;
     ngx_str_t  *args;
+    corr_str_t  none = corr_null_str;
 
     args = &p->request->args;
+
+    if (p->path.len > CORR_NEXT_MAX) {
+        return none;
+    }
 
     if (args->len == 0 || p->path.len + args->len > CORR_NEXT_MAX) {
         return p->path;
@@ -393,7 +422,7 @@ static ngx_int_t
 corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
     corr_str_t hash)
 {
-    corr_str_t  argv[4], agent;
+    corr_str_t  argv[8], agent;
 
     /* any bytes may stand there, and a page shows them */
 
@@ -405,19 +434,29 @@ corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
 
     agent = corr_utf8_prefix(agent, CORR_AGENT_MAX);
 
-    argv[0] = CORR_STR("HSET");
-    argv[1] = corr_session_members(p, who, id);
-    argv[2] = hash;
-    argv[3] = corr_session_text(p, "%T %V %*s", ngx_time(),
+    argv[0] = CORR_STR("EVAL");
+    argv[1] = CORR_STR(CORR_SESSION_NOTE);
+    argv[2] = CORR_STR("1");
+    argv[3] = corr_session_members(p, who, id);
+    argv[4] = hash;
+    argv[5] = corr_session_text(p, "%T %V %*s", ngx_time(),
                                 &p->request->connection->addr_text,
                                 agent.len, agent.data);
+    argv[6] = corr_session_text(p, "%T", corr_session_absolute(p));
+    argv[7] = CORR_STR(CORR_SESSIONS_MAX);
 
-    if (corr_session_send(p, 4, argv) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    return corr_session_send(p, 8, argv);
+}
 
-    argv[0] = CORR_STR("EXPIRE");
-    argv[2] = corr_session_text(p, "%T", corr_session_absolute(p));
+
+static ngx_int_t
+corr_session_unlist(corr_page_t *p, corr_str_t hash)
+{
+    corr_str_t  argv[3];
+
+    argv[0] = CORR_STR("HDEL");
+    argv[1] = corr_session_members(p, p->session.who, p->session.id);
+    argv[2] = hash;
 
     return corr_session_send(p, 3, argv);
 }
@@ -452,18 +491,13 @@ corr_session_stored(corr_page_t *p)
 ngx_int_t
 corr_session_end(corr_page_t *p, corr_step_pt then)
 {
-    corr_str_t            argv[3], none = corr_null_str;
+    corr_str_t            argv[2], none = corr_null_str;
     corr_session_work_t  *work = corr_session_work(p);
 
-    if (work == NULL) {
-        return NGX_ERROR;
-    }
-
-    argv[0] = CORR_STR("HDEL");
-    argv[1] = corr_session_members(p, p->session.who, p->session.id);
-    argv[2] = p->session.hash;
-
-    if (p->session.hash.len && corr_session_send(p, 3, argv) != NGX_OK) {
+    if (work == NULL
+        || (p->session.hash.len
+            && corr_session_unlist(p, p->session.hash) != NGX_OK))
+    {
         return NGX_ERROR;
     }
 
@@ -551,6 +585,7 @@ corr_session_listed(corr_page_t *p)
         if (created == (time_t) NGX_ERROR
             || ngx_time() - created > corr_session_absolute(p))
         {
+            (void) corr_session_unlist(p, reply->elements[i].text);
             continue;
         }
 
@@ -617,7 +652,6 @@ static ngx_int_t
 corr_session_timed(corr_page_t *p)
 {
     int64_t               left;
-    corr_str_t            argv[3];
     ngx_uint_t            i, n;
     ngx_array_t          *list;
     corr_session_info_t  *info;
@@ -635,12 +669,7 @@ corr_session_timed(corr_page_t *p)
         left = info[i].left->reply.n;
 
         if (left < 0) {
-            argv[0] = CORR_STR("HDEL");
-            argv[1] = corr_session_members(p, p->session.who,
-                                           p->session.id);
-            argv[2] = info[i].hash;
-
-            (void) corr_session_send(p, 3, argv);
+            (void) corr_session_unlist(p, info[i].hash);
             continue;
         }
 
@@ -660,14 +689,10 @@ ngx_int_t
 corr_session_end_other(corr_page_t *p, const corr_session_info_t *info,
     corr_step_pt then)
 {
-    corr_str_t            argv[3];
+    corr_str_t            argv[2];
     corr_session_work_t  *work = corr_session_work(p);
 
-    argv[0] = CORR_STR("HDEL");
-    argv[1] = corr_session_members(p, p->session.who, p->session.id);
-    argv[2] = info->hash;
-
-    if (corr_session_send(p, 3, argv) != NGX_OK) {
+    if (corr_session_unlist(p, info->hash) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -13,6 +13,10 @@
 #include "portal.h"
 
 
+#define CORR_NEXT_MAX   512      /* bytes of where one was; escaped, it fits
+                                    into a redirect */
+
+
 /* Steps of the driver. */
 ngx_int_t corr_session_find(corr_page_t *p);
 ngx_int_t corr_session_missing(corr_page_t *p);    /* to the log-in page */

@@ -403,7 +403,7 @@ corr_next(corr_page_t *p)
                                                          : &p->args,
                            "next");
 
-    return corr_path_local(next) ? next : none;
+    return next.len <= CORR_NEXT_MAX && corr_path_local(next) ? next : none;
 }
 
 
