@@ -63,6 +63,7 @@ static ngx_int_t corr_db_refuse_failed(corr_page_t *p, const char *state,
     corr_str_t message, corr_str_t detail);
 static ngx_int_t corr_db_refuse_noted(corr_page_t *p);
 static ngx_int_t corr_db_failed(corr_page_t *p);
+static ngx_uint_t corr_db_passes(const char *state);
 static ngx_int_t corr_db_input(corr_page_t *p, ngx_uint_t status,
     corr_str_t message, corr_str_t detail);
 
@@ -325,7 +326,7 @@ corr_db_ended(corr_page_t *p)
 
         return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                                 CORR_MSG_UNAVAILABLE, 5,
-                                "no connection to PostgreSQL");
+                                "PostgreSQL could not be asked");
     }
 
     if (db->guarded) {
@@ -651,16 +652,37 @@ corr_db_failed(corr_page_t *p)
     }
 
     return corr_reply_error(p,
-                            ngx_strncmp(state, "CR503", 5) == 0
-                            || ngx_strcmp(state, "25006") == 0
-                            || ngx_strcmp(state, "55P03") == 0
-                            || ngx_strncmp(state, "57", 2) == 0
-                            || ngx_strncmp(state, "53", 2) == 0
-                            || ngx_strncmp(state, "40", 2) == 0
+                            corr_db_passes(state)
                             ? NGX_HTTP_SERVICE_UNAVAILABLE
                             : NGX_HTTP_INTERNAL_SERVER_ERROR,
                             CORR_MSG_COUNT, 5, "PostgreSQL %s: %*s",
                             state, op->message.len, op->message.data);
+}
+
+
+/*
+ * The server's or the moment's fault, not the page's.  A function, a table or
+ * a column that is not there (42…) is one of a schema that was upgraded
+ * before this module, or behind it.
+ */
+
+static ngx_uint_t
+corr_db_passes(const char *state)
+{
+    size_t  i;
+
+    static const char  *states[] = {
+        "CR503", "25006", "55P03", "42883", "42P01", "42703",
+        "57", "53", "40"
+    };
+
+    for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (ngx_strncmp(state, states[i], ngx_strlen(states[i])) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -20,7 +20,7 @@
 
 static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
 static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
-static void corr_pg_conns(corr_pg_t *pg);
+static ngx_int_t corr_pg_conns(corr_pg_t *pg);
 static void corr_pg_retry(ngx_event_t *ev);
 static void corr_pg_grow(corr_pg_t *pg);
 static ngx_uint_t corr_pg_wanted(corr_pg_t *pg, corr_pg_conn_t *c);
@@ -103,7 +103,10 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
         }
     }
 
-    corr_pg_conns(pg);
+    if (corr_pg_conns(pg) != NGX_OK) {
+        goto failed;
+    }
+
     corr_pg_grow(pg);
 
     return pg;
@@ -116,7 +119,7 @@ failed:
 }
 
 
-static void
+static ngx_int_t
 corr_pg_conns(corr_pg_t *pg)
 {
     ngx_uint_t       i;
@@ -125,12 +128,19 @@ corr_pg_conns(corr_pg_t *pg)
     for (i = 0; i < pg->conf->connections; i++) {
         c = &pg->conns[i];
 
+        c->absent = ngx_pcalloc(pg->pool, pg->conf->nstatements);
+        if (c->absent == NULL) {
+            return NGX_ERROR;
+        }
+
         corr_pg_conn_init(c, pg);
         corr_owner_init(&c->owner, corr_pg_told, pg->log);
 
         c->kind = (i > 0 && i <= pg->conf->writers) ? CORR_PG_WRITES
                                                     : CORR_PG_READS;
     }
+
+    return NGX_OK;
 }
 
 
@@ -1080,6 +1090,7 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
 
     status->connections = pg->up;
     status->wanted = pg->conf->connections;
+    status->absent = 0;
     status->in_flight = 0;
     status->queued = pg->queued[CORR_PG_READS] + pg->queued[CORR_PG_WRITES];
     status->operations = pg->operations;
@@ -1088,5 +1099,9 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
 
     for (i = 0; i < pg->conf->connections; i++) {
         status->in_flight += pg->conns[i].in_flight;
+
+        if (pg->conns[i].state == CORR_PG_UP) {
+            status->absent = ngx_max(status->absent, pg->conns[i].nabsent);
+        }
     }
 }

@@ -28,6 +28,11 @@ struct pg_result;                      /* PGresult */
 /* How long a host that gave no answer at all is passed over. */
 #define CORR_PG_SILENCE      15000
 
+/* So many statements may be missing of a schema that another module goes
+   with, before and behind an upgrade; and such a connection lives so long. */
+#define CORR_PG_ABSENT       32
+#define CORR_PG_ABSENT_LIFE  10000
+
 /* How long an idle connection of a quitting worker is kept for its last
    requests, which may still come from Redis, a form, a gateway. */
 #define CORR_PG_LINGER       1000
@@ -75,6 +80,10 @@ typedef struct {
     ngx_uint_t               in_flight;
     ngx_msec_t               since;      /* up since */
 
+    u_char                  *absent;     /* per statement: cannot be prepared */
+    ngx_uint_t               nabsent;
+    ngx_uint_t               next;       /* to prepare, behind such a one */
+
     /* where in the results of the first of fifo, or of the preparing */
     ngx_uint_t               statement;
     ngx_uint_t               nulls;
@@ -115,6 +124,7 @@ struct corr_pg_s {
     corr_retry_t             again;      /* rounds that failed */
 
     corr_pg_try_t           *tries;      /* one per host */
+    corr_complaint_t         unfit;      /* about statements */
 
     uint64_t                 operations;
     uint64_t                 failures;
@@ -164,7 +174,7 @@ void corr_pg_conn_open(corr_pg_conn_t *c);
 
 /*
  * Sends; NGX_DECLINED: it did not leave as a whole, so nothing of it will
- * happen, and the connection is down.
+ * happen, and the connection is down, or has not all of its statements.
  */
 ngx_int_t corr_pg_conn_send(corr_pg_conn_t *c, corr_pg_work_t *work);
 

@@ -16,6 +16,7 @@
 #define CORR_PG_NULLS     8
 
 #define PG_READ_ONLY      "25006"
+#define PG_UNKNOWN_CLASS  "42"       /* no such function, table, column */
 #define PG_STALE_PLAN     "0A000"
 #define PG_NO_STATEMENT   "26000"
 
@@ -26,13 +27,17 @@ static void corr_pg_stalled(ngx_event_t *ev);
 static PGconn *corr_pg_start(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_watch(corr_pg_conn_t *c, ngx_uint_t events);
 static void corr_pg_poll(corr_pg_conn_t *c);
-static void corr_pg_prepare(corr_pg_conn_t *c);
+static void corr_pg_fit(corr_pg_conn_t *c);
+static void corr_pg_prepare(corr_pg_conn_t *c, ngx_uint_t first);
 static const char *corr_pg_unfit(PGconn *db);
+static ngx_uint_t corr_pg_lacks(corr_pg_conn_t *c, corr_pg_work_t *work);
 static void corr_pg_flush(corr_pg_conn_t *c);
 static void corr_pg_read(corr_pg_conn_t *c);
 static void corr_pg_take(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_drain(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_prepared(corr_pg_conn_t *c, PGresult *res);
+static ngx_int_t corr_pg_unprepared(corr_pg_conn_t *c, PGresult *res,
+    u_char *text, size_t size);
 static ngx_int_t corr_pg_own_error(corr_pg_conn_t *c, PGresult *res);
 static ngx_uint_t corr_pg_history(corr_pg_conn_t *c, PGresult *res);
 static uint64_t corr_pg_bigint(PGresult *res, int column);
@@ -214,7 +219,7 @@ corr_pg_poll(corr_pg_conn_t *c)
         return;
 
     case PGRES_POLLING_OK:
-        corr_pg_prepare(c);
+        corr_pg_fit(c);
         return;
 
     default:
@@ -224,14 +229,9 @@ corr_pg_poll(corr_pg_conn_t *c)
 
 
 static void
-corr_pg_prepare(corr_pg_conn_t *c)
+corr_pg_fit(corr_pg_conn_t *c)
 {
-    ngx_uint_t                  i;
-    const char                 *unfit;
-    const corr_pg_conf_t       *conf;
-    const corr_pg_statement_t  *s;
-
-    conf = c->pg->conf;
+    const char  *unfit;
 
     unfit = corr_pg_unfit(c->db);
 
@@ -247,11 +247,28 @@ corr_pg_prepare(corr_pg_conn_t *c)
 
     c->state = CORR_PG_PREPARING;
     c->known = 0;
-    c->statement = 0;
+    c->nabsent = 0;
+    ngx_memzero(c->absent, c->pg->conf->nstatements);
+
+    corr_pg_prepare(c, 0);
+}
+
+
+static void
+corr_pg_prepare(corr_pg_conn_t *c, ngx_uint_t first)
+{
+    ngx_uint_t                  i;
+    const corr_pg_conf_t       *conf;
+    const corr_pg_statement_t  *s;
+
+    conf = c->pg->conf;
+
+    c->next = 0;
+    c->statement = first;
     c->seen = 0;
     c->nulls = 0;
 
-    for (i = 0; i < conf->nstatements; i++) {
+    for (i = first; i < conf->nstatements; i++) {
         s = &conf->statements[i];
 
         if (!PQsendPrepare(c->db, (const char *) s->name.data,
@@ -312,6 +329,10 @@ corr_pg_conn_send(corr_pg_conn_t *c, corr_pg_work_t *work)
     corr_pg_call_t             *call;
     const corr_pg_statement_t  *s;
 
+    if (c->nabsent && corr_pg_lacks(c, work)) {
+        return NGX_DECLINED;
+    }
+
     for (i = 0; i < work->ncalls; i++) {
         call = &work->calls[i];
         s = &c->pg->conf->statements[call->statement];
@@ -345,6 +366,21 @@ corr_pg_conn_send(corr_pg_conn_t *c, corr_pg_work_t *work)
     corr_pg_flush(c);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+corr_pg_lacks(corr_pg_conn_t *c, corr_pg_work_t *work)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < work->ncalls; i++) {
+        if (c->absent[work->calls[i].statement]) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -478,9 +514,8 @@ corr_pg_drain(corr_pg_conn_t *c)
 static ngx_int_t
 corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
 {
-    u_char                *p;
-    ExecStatusType         status;
     u_char                 text[512];
+    ExecStatusType         status;
     const corr_pg_conf_t  *conf;
 
     conf = c->pg->conf;
@@ -510,6 +545,22 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
         return NGX_OK;
     }
 
+    /* behind one that the schema does not know the others were not looked at */
+
+    if (status == PGRES_PIPELINE_ABORTED && c->next
+        && corr_pg_position(c, conf->nstatements + 1) == NGX_OK)
+    {
+        PQclear(res);
+        return NGX_OK;
+    }
+
+    if (status == PGRES_PIPELINE_SYNC && !c->seen && c->next) {
+        PQclear(res);
+        corr_pg_prepare(c, c->next);
+
+        return c->state == CORR_PG_PREPARING ? NGX_OK : NGX_ERROR;
+    }
+
     if (status == PGRES_PIPELINE_SYNC && !c->seen && c->known) {
         PQclear(res);
 
@@ -530,25 +581,70 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
         return NGX_ERROR;
     }
 
-    if (status == PGRES_FATAL_ERROR && !c->seen
-        && c->statement < conf->nstatements)
-    {
-        p = ngx_snprintf(text, sizeof(text) - 1,
-                         "statement \"%V\" cannot be prepared: %s %s",
-                         &conf->statements[c->statement].name,
-                         PQresultErrorField(res, PG_DIAG_SQLSTATE),
-                         PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
-        *p = '\0';
+    ngx_cpystrn(text, (u_char *) "results out of order", sizeof(text));
 
-    } else {
-        ngx_memcpy(text, "results out of order",
-                   sizeof("results out of order"));
+    if (status == PGRES_FATAL_ERROR && !c->seen
+        && c->statement < conf->nstatements
+        && corr_pg_unprepared(c, res, text, sizeof(text)) == NGX_OK)
+    {
+        PQclear(res);
+        return NGX_OK;
     }
 
     PQclear(res);
     corr_pg_conn_close(c, (char *) text);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * The schema is of another version, as it is for some minutes of an upgrade
+ * with several nodes: all but the pages that need this statement go on.
+ * NGX_DECLINED: without it, or with so many missing, nothing does; why is in
+ * text.
+ */
+
+static ngx_int_t
+corr_pg_unprepared(corr_pg_conn_t *c, PGresult *res, u_char *text,
+    size_t size)
+{
+    corr_pg_t             *pg;
+    ngx_uint_t             level;
+    const char            *state;
+    corr_pg_host_t        *host;
+    const corr_pg_conf_t  *conf;
+
+    pg = c->pg;
+    conf = pg->conf;
+    state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    *ngx_snprintf(text, size - 1,
+                  "statement \"%V\" cannot be prepared: %s %s",
+                  &conf->statements[c->statement].name, state,
+                  PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)) = '\0';
+
+    if (ngx_strncmp(state, PG_UNKNOWN_CLASS, 2) != 0
+        || c->nabsent == CORR_PG_ABSENT
+        || c->statement == conf->history || c->statement == conf->at_it)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (c->nabsent++ == 0) {
+        host = (corr_pg_host_t *) conf->conninfo.elts + c->host;
+        level = corr_complaint_level(&pg->unfit, (char *) text);
+
+        ngx_log_error(level, pg->log, 0,
+                      "postgres: %V: %s; is the schema of another version? "
+                      "What needs it is answered with 503", &host->name,
+                      text);
+    }
+
+    c->absent[c->statement] = 1;
+    c->next = c->statement + 1;
+
+    return corr_pg_position(c, conf->nstatements);
 }
 
 
@@ -923,7 +1019,7 @@ corr_pg_rest(corr_pg_conn_t *c)
 
     /* not all connections of all workers at once */
 
-    life = c->pg->conf->lifetime;
+    life = c->nabsent ? CORR_PG_ABSENT_LIFE : c->pg->conf->lifetime;
 
     if (life) {
         ngx_add_timer(&c->timer, life - (ngx_msec_t) ngx_random()

@@ -170,6 +170,8 @@ corr_rows_t *corr_pg_rows(corr_pg_op_t *op, ngx_uint_t i);
 typedef struct {
     ngx_uint_t               connections;     /* usable now */
     ngx_uint_t               wanted;
+    ngx_uint_t               absent;          /* statements that the schema
+                                                 does not know */
     ngx_uint_t               in_flight;
     ngx_uint_t               queued;
     uint64_t                 operations;
