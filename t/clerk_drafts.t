@@ -131,6 +131,22 @@ like($p->message($who->{mobile}, qr/میانی/)->{text},
      qr/^یک پاسخ میانی برای درخواست با کد رهگیری $code ثبت شده است\.$/,
      'an interim answer’s SMS says what it is');
 
+# all sessions were ended, on another machine
+
+$clerk->get(at($other));
+%typed = (%{ Portal::Browser::preset(
+                 $clerk->form({}, 'form[action$="/reply"]')) },
+          body => 'از دستگاه دیگر', final => 0);
+$p->owner('UPDATE staff SET epoch = epoch + 1');
+is($clerk->post(at($other) . '/reply', \%typed)->status, 303,
+   'ended elsewhere');
+like($clerk->path, qr{^/clerk/login\?ended=1&next=}, 'log in');
+$clerk->follow;
+$clerk->submit({ username => $staff->{username},
+                 password => $staff->{password} })->follow;
+$clerk->submit({ code => $p->totp($staff) })->expect(303, 'the same')->follow;
+is(body($clerk), 'از دستگاه دیگر', 'what was written is there');
+
 $clerk->get('/clerk/login?next=//evil.example/');
 is($clerk->dom->at('[name=next]'), undef, 'no other site is led to');
 

@@ -256,6 +256,19 @@ is($p->value(q{SELECT file_count FROM letters
                WHERE subject = 'نشست تمام شد'}), 1, 'with the file');
 is($b->get('/desk/letters/new')->status, 200, 'it is not there twice');
 
+# all sessions were ended, on another device
+
+%typed = (%{ Portal::Browser::preset($b->form({}, 'form[enctype]')) },
+          %letter, subject => 'همهٔ نشست‌ها', file => [ png('left', 'دیگر.png') ]);
+$p->owner('UPDATE persons SET session_epoch = session_epoch + 1');
+$b->post('/desk/letters', \%typed);
+like($b->path, qr{^/login\?.*ended=1}, 'ended elsewhere: log in');
+$b->login($b->{person}{national_code}, $b->{person}{password});
+$b->get('/desk/letters/new')->follow;
+is($b->dom->at('[name="subject"]')->attr('value'), 'همهٔ نشست‌ها',
+   'and go on with what was written');
+like($b->text, qr{دیگر\.png}, 'and its file');
+
 # not without the token of that form
 
 $b->get('/desk/letters/new');

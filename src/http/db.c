@@ -55,6 +55,7 @@ static ngx_uint_t corr_db_conflicted(corr_page_t *p);
 static ngx_int_t corr_db_later(corr_page_t *p, ngx_msec_t wait);
 static void corr_db_again(ngx_event_t *ev);
 static ngx_int_t corr_db_resend(corr_page_t *p);
+static ngx_int_t corr_db_stranger(corr_page_t *p);
 static ngx_int_t corr_db_check_guard(corr_page_t *p);
 static void corr_db_me(corr_page_t *p, corr_rows_t *rows);
 static ngx_uint_t corr_db_role(corr_str_t role);
@@ -477,6 +478,25 @@ corr_db_rows(corr_page_t *p, ngx_uint_t i)
  * who it is for.  A write's guard has raised already if anything was wrong.
  */
 
+/*
+ * The session is there and counts no more: all of its person's were ended,
+ * on another device.  A form that leaves something behind when nobody is
+ * logged in begins anew as nobody's.
+ */
+
+static ngx_int_t
+corr_db_stranger(corr_page_t *p)
+{
+    p->session.who = CORR_NOBODY;
+
+    if ((p->route->who & CORR_LEAVES) && !p->json) {
+        return p->route->steps[0](p);
+    }
+
+    return corr_session_missing(p);
+}
+
+
 static ngx_int_t
 corr_db_check_guard(corr_page_t *p)
 {
@@ -490,8 +510,7 @@ corr_db_check_guard(corr_page_t *p)
     rows = corr_pg_rows(p->db->op, p->db->guarded - 1);
 
     if (rows == NULL || rows->nrows != 1) {
-        p->session.who = CORR_NOBODY;
-        return corr_session_missing(p);
+        return corr_db_stranger(p);
     }
 
     corr_db_me(p, rows);
@@ -609,8 +628,7 @@ corr_db_failed(corr_page_t *p)
     }
 
     if (ngx_strcmp(state, "CR401") == 0) {
-        p->session.who = CORR_NOBODY;
-        return corr_session_missing(p);
+        return corr_db_stranger(p);
     }
 
     if (ngx_strcmp(state, "CR403") == 0
