@@ -359,6 +359,34 @@ subtest 'a reload and a stop leave nothing half done' => sub {
     $p->no_faults;
 };
 
+# It is nobody's fault that others are before it.
+
+subtest 'more than go out in a second' => sub {
+    $p->configure(replace => [
+        [ qr/^(    correspondence_gateway sms \{)/m,
+          "    correspondence_gateway sms {\n        rate 1; retries 0;" ],
+        [ qr/timeout  10s;/, 'timeout  1s;' ] ]);
+    $p->reload;
+    sleep 1;
+
+    my @ids = map { add() } 1 .. 7;
+
+    ok wait_until(30, sub {
+        $p->value(q{SELECT bool_and(tries > 0) FROM messages
+                     WHERE id = ANY (?)}, \@ids)
+        && !$p->value(q{SELECT count(*) FROM messages WHERE id = ANY (?)
+                         AND state = 'sending'}, \@ids) }),
+       'all have had a turn';
+    cmp_ok((grep { $_ eq 'send wait' } map { attempts($_) } @ids), '>', 0,
+           'some in vain');
+    is $p->value(q{SELECT sum(faults) FROM messages WHERE id = ANY (?)},
+                 \@ids), 0, 'and are no worse off for it';
+    $p->configure(replace => []);
+    $p->reload;
+    reaches($_, 'sent', 'sent in the end', hurry => ['queued'],
+            seconds => 30) for @ids;
+};
+
 # More than fit at once: what was sent makes room for the next, without a look
 # at the clock.  No message here is a code but the one that wakes the relay.
 

@@ -242,6 +242,8 @@ corr_call_admit(corr_gateway_call_t *call)
     ngx_int_t   rc;
     ngx_msec_t  wait;
 
+    call->queued = 0;
+
     if (call->gateway->conf->token) {
 
         rc = corr_gateway_token_get(call->gateway, call);
@@ -266,6 +268,7 @@ corr_call_admit(corr_gateway_call_t *call)
     }
 
     if (wait) {
+        call->queued = 1;
         corr_call_pause(call, wait);
         return;
     }
@@ -638,7 +641,13 @@ corr_call_expire(corr_op_t *op)
     call->op.verdict = CORR_VERDICT_UNKNOWN;
     call->op.reason = CORR_STR("timeout");
 
-    if (call->gateway) {
+    if (call->queued) {
+
+        /* our own limit of a second, no fault of the gateway's */
+
+        call->op.reason = CORR_STR("rate");
+
+    } else if (call->gateway) {
         corr_gateway_health_note(call->gateway, 0,
                                  ngx_current_msec - op->started);
         corr_gateway_count_up(call->gateway->slot, unknown);

@@ -72,7 +72,8 @@ typedef struct {
     corr_str_t               reason;     /* one English word for the record:
                                             of a no mismatch, dead or what the
                                             `no` says; of an unknown timeout,
-                                            connect, budget, none, unclear … */
+                                            connect, budget, rate, none,
+                                            unclear … */
     corr_view_t             *taken;      /* what `take` names, as text; names
                                             of people folded by lib/text.h */
     unsigned                 doubt:1;    /* of an unknown: a request left and

@@ -252,6 +252,7 @@ struct corr_gateway_call_s {
     unsigned                 renewed:1;  /* after a 401 */
     unsigned                 ids:1;      /* request_id and uuid are made */
     unsigned                 counted:1;  /* the budget has paid for it */
+    unsigned                 queued:1;   /* waits for a second with room */
     unsigned                 unsent:1;   /* a provider never got it */
     unsigned                 unclear:1;  /* a provider did not say */
 };

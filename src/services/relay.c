@@ -822,6 +822,7 @@ corr_message_judge_sent(corr_message_t *m)
         /* by this message, or by all that are asked now? */
 
         m->outcome = corr_gateway_works(m->relay->gateways, CORR_GATEWAY_SMS)
+                     && !corr_str_is(m->reason, "rate")
                      ? CORR_STR("retry") : CORR_STR("wait");
         status->retried++;
     }

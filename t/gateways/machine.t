@@ -242,6 +242,21 @@ subtest 'budget and rate' => sub {
     $p->done;
 };
 
+subtest 'more than go out in time' => sub {
+    my $p = probe($d->conf('ghasedak') =~ s/timeout\s+10s/timeout 1s/gr
+                  =~ s/(sms ghasedak \{)/$1\n    rate 1; retries 0;/r);
+    my %m = (mobile => '09121234561', text => 'x', local_id => 5);
+    my @r = $p->ask_all(map { [ sms => \%m ] } 1 .. 20);
+    my @late = grep { $_->{verdict} ne 'yes' } @r;
+
+    cmp_ok scalar @late, '>', 5, 'some wait for their second in vain';
+    is_deeply [ grep { $_->{reason} ne 'rate' || $_->{doubt} } @late ], [],
+              'nothing was asked, and that is why';
+    my ($s) = grep { $_->{name} eq 'ghasedak' } @{ $p->status };
+    is $s->{errors}, 0, 'the gateway is as well as before';
+    $p->done;
+};
+
 subtest 'time-outs' => sub {
     my $p = probe($d->conf('zibal') =~ s/timeout\s+20s/timeout 1s/gr);
     $d->say(path => '/v1/facility/shahkarInquiry', delay => 20);
