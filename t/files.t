@@ -191,11 +191,22 @@ is($clerk->get("/desk/files/$id{'application/pdf'}")->status, 303,
    'nor a clerk here');
 
 
+# One that is there and cannot be opened now, for want of descriptors.
+
+my ($worker) = $p->workers;
+
+$p->allow(qr/stored file "[^"]+" cannot be opened/,
+          qr/open\(\) "[^"]+" failed/, qr/accept4\(\) failed/);
+$b->get('/desk')->expect(200, 'a connection that is open');
+$p->descriptors($worker, 4);
+is($b->get($path)->status, 503, 'no descriptor is left: later');
+$p->descriptors($worker, 1024);
+is($b->get($path)->status, 200, 'which is now');
+
+
 # A file that is gone from the disk is said, not sent empty.
 
 unlink $file or die;
-$p->allow(qr/stored file "[^"]+" cannot be opened/,
-          qr/open\(\) "[^"]+" failed/);
 is($b->get($path)->status, 500, 'a file that is gone');
 
 $p->done;

@@ -515,20 +515,15 @@ $p->reload;
 
 my ($worker) = $p->workers;
 
-sub descriptors {
-    system($p->instance->as_user, 'prlimit', '--pid', $worker,
-           "--nofile=$_[0]:") == 0 or die "prlimit\n";
-}
-
 $p->allow(qr/a file cannot be read for its scan|accept4\(\) failed/);
 $begin = ticket($b, 'full', large('full'));
 $s = begun($b, '/desk/tickets', length $begin . $end,
            substr $begin, 0, -10);
 ok(wait_until(10, sub { left() }), 'a file is on its way in');
-descriptors(4);
+$p->descriptors($worker, 4);
 syswrite $s, substr($begin, -10) . $end;
 like(scalar <$s>, qr{^HTTP/1.1 503 }, 'no descriptor for the scan: 503');
-descriptors(1024);
+$p->descriptors($worker, 1024);
 like($p->log, qr/a file cannot be read for its scan/, 'logged');
 is(tickets('full'), 0, 'and no ticket');
 

@@ -740,6 +740,7 @@ corr_reply_file(corr_page_t *p, ngx_str_t *path, corr_str_t type,
 {
     ngx_int_t                  rc;
     ngx_buf_t                 *b;
+    ngx_uint_t                 busy;
     ngx_open_file_info_t       of;
     corr_chain_sink_t          out;
     ngx_http_request_t        *r = p->request;
@@ -759,8 +760,11 @@ corr_reply_file(corr_page_t *p, ngx_str_t *path, corr_str_t type,
         != NGX_OK
         || !of.is_file)
     {
-        return corr_reply_error(p, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                CORR_MSG_COUNT, 0,
+        busy = (of.err == NGX_EMFILE || of.err == NGX_ENFILE);
+
+        return corr_reply_error(p, busy ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                        : NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                CORR_MSG_COUNT, busy ? 5 : 0,
                                 "stored file \"%V\" cannot be opened (%d)",
                                 path, (int) of.err);
     }

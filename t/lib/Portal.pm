@@ -456,6 +456,16 @@ sub workers {
 }
 
 
+# How many files and sockets a worker may have from now on.
+
+sub descriptors {
+    my ($self, $worker, $number) = @_;
+
+    system($self->{instance}->as_user, 'prlimit', '--pid', $worker,
+           "--nofile=$number:") == 0 or die "prlimit\n";
+}
+
+
 # Reloads and waits until new workers have taken over.
 
 sub reload {
