@@ -103,6 +103,76 @@ unlink "$copy/sql/migrations/901_bad.sql";
 };
 is $rc, 0, 'the owner may run it too';
 
+# Who makes roles and is no superuser installs into a database of its own.
+my $said = sub { my $o = qx{$_[0] 2>&1}; ($? >> 8, $o) };
+my $here = Cluster->new(bare => 1);
+$here->db('postgres', 'postgres')->do(
+    'CREATE ROLE maker LOGIN CREATEROLE CREATEDB');
+$here->db('maker', 'postgres')->do(
+    q{CREATE DATABASE made TEMPLATE template0 ENCODING 'UTF8'});
+($rc, $out) = $said->("$copy/sql/migrate 'host=$here->{dir} user=maker dbname=made'");
+is $rc, 0, 'a role that may make roles installs it' or diag $out;
+
+# Restored into another cluster, in each way that suggests itself.
+my $dump = "$copy/portal.dump";
+$pg->send_letter($db, $ali);
+my $letters = $pg->owner->selectrow_array('SELECT count(*) FROM letters');
+is(($said->("pg_dump -h $pg->{dir} -U postgres -Fc -f $dump portal"))[0], 0,
+   'dumped');
+
+my $other = Cluster->new(bare => 1);
+my $restore = sub {
+    my ($database, @options) = @_;
+
+    $other->db('postgres', 'postgres')->do(
+        "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8'");
+    return $said->("pg_restore -h $other->{dir} -U postgres -d $database "
+                   . "@options $dump");
+};
+my $upgrade = sub {
+    my ($database, $user) = @_;
+
+    return $said->("$copy/sql/migrate 'host=$other->{dir} user=$user dbname=$database'");
+};
+
+$restore->('without');
+for my $when ('without the roles', 'with roles made too late') {
+    ($rc, $out) = $upgrade->('without', 'postgres');
+    isnt $rc, 0, "restored $when: refused";
+    like $out, qr/belongs to postgres .*make both roles \(CREATE ROLE/,
+        'and it says what to do';
+    $other->db('postgres', 'postgres')->do("CREATE ROLE $_ LOGIN")
+        for $when eq 'without the roles'
+            ? qw(correspondence_owner correspondence_portal) : ();
+}
+
+is(($restore->('fresh', '--exit-on-error'))[0], 0, 'into an empty database');
+is(($restore->('bare', '--exit-on-error', '-x'))[0], 0, 'without rights');
+$other->db('postgres', 'postgres')->do('DROP DATABASE portal');
+is(($said->("pg_restore -h $other->{dir} -U postgres -d postgres -C "
+            . "--exit-on-error $dump"))[0], 0, 'with its database');
+
+for my $database (qw(fresh bare portal)) {
+    if ($database ne 'bare') {
+        ($rc, $out) = $upgrade->($database, 'correspondence_owner');
+        is $rc, 0, "$database: the owner upgrades it" or diag $out;
+    }
+    ($rc, $out) = $upgrade->($database, 'postgres');
+    is $rc, 0, "$database: so does a superuser" or diag $out;
+    my $portal = $other->db('correspondence_portal', $database);
+    is $portal->selectrow_array('SHOW statement_timeout'), '20s',
+       'the portal has its settings';
+    is $portal->selectrow_array('SELECT count(*) FROM letters'), $letters,
+       'and sees the letters';
+    ok $other->send_letter($portal, $ali), 'and takes another one';
+    is $other->db('correspondence_owner', $database)->selectrow_array(
+           q{SELECT has_database_privilege(current_database(), 'CREATE')}), 1,
+       'its owner may make the next one\'s schema';
+    $other->db('postgres', $database)->do(q{SELECT correspondence.audit_seal(1000)});
+    is $portal->selectrow_array('SELECT ok FROM audit_verify(NULL, NULL)'), 1,
+       'the audit holds';
+}
+
 # Referrals that were there before they knew their letters' times.
 my $old = Cluster->new(bare => 1);
 system("mv $copy/sql/migrations/00[89]_* $copy/") == 0 or die;
