@@ -4,10 +4,12 @@
 #   make start, stop  the same in the background
 #   make clean-run    throws the data of "make run" away
 #   make              builds build/ngx_http_correspondence_module.so
+#   make install      puts it, its programs, sql/ and html/ below DESTDIR PREFIX
 #   make test         everything that can be tested (make unit, make lint: parts)
 #   make bench, torture, assets, clean
 #
-# Variables of run and start: PORT GATEWAY_PORT RUN_DIR WORKERS CAPTCHA.
+# Variables of run and start: PORT GATEWAY_PORT RUN_DIR WORKERS CAPTCHA;
+# of install: DESTDIR PREFIX MODULES (the directory of nginx's modules).
 
 TOP = $(CURDIR)
 BUILD = build
@@ -36,7 +38,7 @@ CORR_LDFLAGS = -Wl,-z,relro -Wl,-z,now
 JOBS ?= 2
 NESTED = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all module build-module gen run start stop clean-run install test unit fuzz lint \
+.PHONY: all module build-module gen run start stop clean-run packages install test unit fuzz lint \
     bench assets clean torture asan build-asan
 
 .DEFAULT_GOAL = all
@@ -74,14 +76,14 @@ build-module: gen
 
 # What a run needs that is not there yet: Debian packages.
 
-install:
+packages:
 	@dev/install
 
-run: install
+run: packages
 	@$(MAKE) -s all
 	@exec dev/portal run
 
-start: install
+start: packages
 	@$(MAKE) -s all
 	@dev/portal start
 
@@ -90,6 +92,17 @@ stop:
 
 clean-run:
 	@dev/portal clean
+
+
+# For a server of the body's: see "Putting it into service" in the README.
+
+DESTDIR ?=
+PREFIX ?= /usr
+MODULES ?= $(PREFIX)/lib/nginx/modules
+export DESTDIR PREFIX MODULES
+
+install: all
+	@dev/place $(BUILD)
 
 
 # Tests.  unit and fuzz get their programs from the fragments below.
