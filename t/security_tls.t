@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Under TLS: cookies with __Host- and Secure, HSTS on every reply; a cookie of
+# Under TLS as nginx.conf.example has it: cookies with __Host- and Secure, HSTS on every reply; a cookie of
 # the name without the prefix is nobody's.
 
 use strict;
@@ -22,11 +22,19 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
 chmod 0644, "$dir/key.pem";
 
 my $port = Instance::free_port();
-my $p = Portal->new(server => "        listen 127.0.0.1:$port ssl;\n"
-    . "        ssl_certificate $dir/cert.pem;\n"
-    . "        ssl_certificate_key $dir/key.pem;\n"
-    . "        ssl_protocols TLSv1.2 TLSv1.3;\n");
+my $plain = Instance::free_port();
+my $p = Portal->new(server => Portal::example_tls($port, $dir),
+                    http => Portal::example_redirect($plain));
 my $who = $p->browser->signup;
+
+# the example as it stands
+
+my $sent = $p->browser(base => "http://127.0.0.1:$plain")
+           ->get('/clerk/login?x=1', { Host => 'desk.example.ir' });
+is($sent->status, 301, 'plain HTTP goes on');
+is($sent->header('Location'), 'https://desk.example.ir/clerk/login?x=1',
+   'to the same address under TLS');
+
 my $b = $p->browser(base => "https://127.0.0.1:$port",
                     ua => { insecure => 1 });
 

@@ -396,6 +396,7 @@ sub write_conf {
     $change->(qr/^load_module.*;/m, "load_module $self->{module};");
     $change->(qr/^user .*;\n/m, "daemon off;\n");
     $change->(qr/^worker_processes .*;/m, "worker_processes $workers;");
+    $change->(qr/^worker_rlimit_nofile .*;\n/m, '');
     $change->(qr/^pid .*;/m, "pid $dir/nginx/nginx.pid;");
     $change->(qr/^error_log .*;/m,
               "error_log $dir/logs/error.log $self->{level};");
@@ -427,8 +428,14 @@ sub write_conf {
 
     my $ipv6 = grep { /::1/ } loopback();
 
-    $change->(qr/^ +listen +80;/m, "    listen 127.0.0.1:$self->{port};");
-    $change->(qr/^ +listen +\[::\]:80;\n/m,
+    # no TLS, and nothing that redirects to it
+
+    $change->(qr/^    server \{\n(?:        .*\n)*        return .*\n    \}\n/m,
+              '');
+    $change->(qr/^ +ssl_.*;\n/m, '');
+    $change->(qr/^ +listen +443 .*;/m,
+              "    listen 127.0.0.1:$self->{port};");
+    $change->(qr/^ +listen +\[::\]:443 .*;\n/m,
               $ipv6 ? "    listen [::1]:$self->{port};\n" : '');
     $change->(qr/^ +server_name .*;/m,
               "    server_name localhost;\n" . ($o{server} // ''));

@@ -134,6 +134,34 @@ sub new {
 }
 
 
+# What nginx.conf.example says for TLS, on a port of 127.0.0.1, with cert.pem
+# and key.pem of a directory; and its server that sends people there.
+
+sub example_tls {
+    my ($port, $dir) = @_;
+    my ($tls) = Instance::slurp("$top/nginx.conf.example")
+                =~ /(^ +listen +443 .*?^ +ssl_session_tickets.*?;\n)/ms
+        or die "nginx.conf.example has no TLS\n";
+
+    $tls =~ s/listen +443/listen 127.0.0.1:$port/;
+    $tls =~ s/^ +listen +\[::\]:443 .*\n//m;
+    $tls =~ s{(ssl_certificate +).*;}{$1$dir/cert.pem;};
+    $tls =~ s{(ssl_certificate_key +).*;}{$1$dir/key.pem;};
+    return $tls;
+}
+
+sub example_redirect {
+    my ($port) = @_;
+    my ($server) = Instance::slurp("$top/nginx.conf.example")
+        =~ /^(    server \{\n(?:        .*\n)*        return .*\n    \}\n)/m
+        or die "nginx.conf.example has nothing that redirects\n";
+
+    $server =~ s/listen +80/listen 127.0.0.1:$port/;
+    $server =~ s/^ +listen +\[::\]:80;\n//m;
+    return $server;
+}
+
+
 # A data directory with the schema in it, made once for each state of sql/.
 
 sub template {
