@@ -278,7 +278,68 @@ for my $state (qw(40001 40P01)) {
        'and nothing is saved');
 }
 
+
+# What a connection refused goes at once to one that has nothing to do, though
+# the next thing that comes is its own end, and no new one can be had.  The
+# first two wait in the server; the third stands behind the first.
+
+$p->db->do(q{
+    CREATE OR REPLACE FUNCTION public.conflict() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock_shared(right(NEW.address, 1)::int);
+        IF NEW.address = 'wait 1' THEN
+            IF nextval('public.conflicts') <= 0 THEN
+                RAISE EXCEPTION 'not here' USING ERRCODE = '26000';
+            END IF;
+        END IF;
+        RETURN NEW;
+    END $$});
+$p->db->do(q{SELECT setval('public.conflicts', 0, false)});
+
+my @who = map { $p->browser } 1 .. 3;
+my @sockets;
+
+$_->signup && $_->get('/desk/profile') for @who;
+$p->sql('SELECT pg_advisory_lock(n) FROM generate_series(1, 3) AS n');
+$p->sql('ALTER ROLE correspondence_portal NOLOGIN');
+
+for my $n (1 .. 3) {
+    my $who = $who[$n - 1];
+    my %form = (%{ Portal::Browser::preset($who->form({}, 'main form')) },
+                address => "wait $n");
+    my $body = Mojo::Parameters->new(%form)->to_string;
+
+    push @sockets, $p->socket;
+    syswrite $sockets[-1],
+        "POST /desk/profile HTTP/1.1\r\nHost: localhost\r\nCookie: "
+        . join('; ', map { $_->name . '=' . $_->value }
+               @{ $who->ua->cookie_jar->find(Mojo::URL->new($p->base)) })
+        . "\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        . "Content-Length: @{[ length $body ]}\r\n\r\n$body";
+
+    $n == 3 ? sleep 0.2 : wait_until(2, sub {
+        $n == $p->value(q{SELECT count(*) FROM pg_locks
+                          WHERE locktype = 'advisory' AND NOT granted})
+    });
+}
+
+$p->sql('SELECT pg_advisory_unlock(2)');
+like(scalar readline $sockets[1], qr{^HTTP/1\.1 303 },
+     'one connection has nothing to do');
+
+$proxy->hold(0);
+$p->sql('SELECT pg_advisory_unlock(1)');
+ok(wait_until(2, sub { $proxy->counts->{kept} }), 'the other one refuses');
+sleep 0.2;
+$proxy->spoil('not here');
+$proxy->mode('pass');
+like(scalar readline $sockets[0], qr{^HTTP/1\.1 303 },
+     'what it refused goes elsewhere');
+$p->sql('SELECT pg_advisory_unlock_all()');
+$p->sql('ALTER ROLE correspondence_portal LOGIN');
 $p->db->do('DROP TRIGGER conflict ON correspondence.persons');
+well('a spoilt connection');
 
 
 # worker_shutdown_timeout closes our sockets, too

@@ -25,6 +25,8 @@ package Portal::Proxy;
 #                            from the server (mode pass)
 #   $proxy->hold(2);         passes two more answers; since the third they are
 #                            kept back until another mode is set
+#   $proxy->spoil('ERROR');  behind what is kept back and has this in it comes
+#                            a message that PostgreSQL does not know
 #   $proxy->counts           { accepted, open, up, down } since the start,
 #                            and kept: bytes since the last hold()
 #   $proxy->stop;
@@ -90,6 +92,7 @@ sub mode {
 
 sub cut    { $_[0]->say(cut => $_[1]) }
 sub hold   { $_[0]->say(hold => $_[1]) }
+sub spoil  { $_[0]->say(spoil => $_[1]) }
 sub counts { $_[0]->say('counts') }
 
 
@@ -231,6 +234,9 @@ sub obey {
         $self->change('pass');
         $self->{pass} = $value;
         $self->{kept} = 0;
+    } elsif ($word eq 'spoil') {
+        $_->{down} .= pack 'CN', 255, 4
+            for grep { index($_->{down}, $value) >= 0 } $self->pairs;
     } elsif ($word eq 'counts') {
         $answer = { open => scalar $self->pairs,
                     map { $_ => $self->{$_} } qw(accepted up down kept) };
