@@ -11,6 +11,8 @@ use FindBin;
 use lib "$FindBin::RealBin/lib";
 
 use Portal;
+use Portal::Memory;
+use Portal::Numbers;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -254,6 +256,34 @@ subtest 'one-time codes' => sub {
     unlike $m->{text}, qr/\Q$code\E/, 'really';
     is $m->{secret}, undef, 'and its secret is erased';
     $p->secret($code);
+};
+
+subtest 'a code on its way leaves nothing in memory' => sub {
+    my $b = $p->browser;
+    my ($mobile, $code) = (mobile());
+
+    $p->secret($mobile, my $person = national_code());
+    $b->get('/signup');
+    $b->submit({ national_code => $person, mobile => $mobile, birth_day => 1,
+                 birth_month => 2, birth_year => 1370 });
+    $code = $p->sms_code($mobile, 0);
+
+    # what asked for it, and what asks of it, has ended
+
+    ok wait_until(10, sub {
+        $p->value('SELECT state FROM messages WHERE mobile = ?', $mobile)
+            eq 'sent' }), 'a code is sent';
+    sleep 0.5;
+
+    my $memory = memory_of($p->workers);
+
+    SKIP: {
+        skip 'their memory cannot be read', 2 if !defined $memory;
+
+        ok $memory =~ /kavenegar|sms/, 'the memory of the workers';
+        is_deeply [ $memory =~ /((?:#|%23)$code)/g ], [],
+                  'the text with the code is not in it';
+    }
 };
 
 subtest 'a code that cannot be sent in time expires' => sub {

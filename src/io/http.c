@@ -17,8 +17,10 @@
 
 #include "http.h"
 #include "fd.h"
+#include "pool.h"
 
 #include <curl/curl.h>
+#include <malloc.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -87,6 +89,7 @@ typedef struct {
 } corr_http_parts_t;
 
 
+static void *corr_http_realloc(void *p, size_t size);
 static ngx_int_t corr_http_open(corr_http_t *http);
 static void corr_http_limits(corr_http_t *http);
 static ngx_int_t corr_http_copy(corr_http_transfer_t *t,
@@ -143,11 +146,8 @@ static void corr_http_reason(corr_http_transfer_t *t, const char *fmt, ...);
 static void corr_http_log(corr_http_transfer_t *t, corr_http_error_e error);
 static void corr_http_remove(corr_http_transfer_t *t);
 static void corr_http_expire(corr_op_t *op);
-static void corr_http_release(corr_op_t *op);
 static void corr_http_abandon(corr_http_t *http, const char *reason);
 static void corr_http_close(corr_http_t *http);
-static void corr_http_wipe(corr_str_t *s);
-static void corr_http_wipe_list(struct curl_slist *list);
 static ngx_int_t corr_http_load_pem(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *pem);
 static ngx_int_t corr_http_check_pair(ngx_conf_t *cf,
@@ -194,9 +194,14 @@ corr_http_create(ngx_cycle_t *cycle, const corr_http_conf_t *conf)
     http->later.data = http;
     http->later.log = http->log;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    /* requests and answers are in its buffers, credentials among them */
+
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, corr_memory_free,
+                             corr_http_realloc, strdup, calloc)
+        != CURLE_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, http->log, 0,
-                      "curl_global_init() failed");
+                      "curl_global_init_mem() failed");
         return NULL;
     }
 
@@ -214,6 +219,31 @@ corr_http_create(ngx_cycle_t *cycle, const corr_http_conf_t *conf)
     }
 
     return http;
+}
+
+
+/* What has to move is wiped where it was. */
+
+static void *
+corr_http_realloc(void *p, size_t size)
+{
+    void    *grown;
+    size_t   room;
+
+    room = (p != NULL) ? malloc_usable_size(p) : 0;
+
+    if (p != NULL && size != 0 && size <= room) {
+        return p;
+    }
+
+    grown = malloc(size);
+
+    if (grown != NULL && p != NULL) {
+        ngx_memcpy(grown, p, ngx_min(room, size));
+        corr_memory_free(p);
+    }
+
+    return grown;
 }
 
 
@@ -349,7 +379,10 @@ corr_http_send(corr_http_t *http, corr_owner_t *owner, const char *name,
     }
 
     op->expire = corr_http_expire;
-    op->release = corr_http_release;
+
+    /* bodies hold national codes, headers and URLs keys, answers tokens */
+
+    op->secret = 1;
 
     t = (corr_http_transfer_t *) op;
     t->http = http;
@@ -456,8 +489,6 @@ corr_http_copy_headers(corr_http_transfer_t *t, ngx_array_t *headers)
         }
 
         list = curl_slist_append(t->headers, line);
-        ngx_explicit_memzero(line, header[i].len);
-
         if (list == NULL) {
             return NGX_ERROR;
         }
@@ -1543,10 +1574,10 @@ corr_http_remove(corr_http_transfer_t *t)
         http->inside--;
     }
 
-    corr_http_wipe_list(t->headers);
+    curl_slist_free_all(t->headers);
     t->headers = NULL;
 
-    corr_http_wipe_list(t->resolve);
+    curl_slist_free_all(t->resolve);
     t->resolve = NULL;
 }
 
@@ -1570,41 +1601,6 @@ corr_http_expire(corr_op_t *op)
     }
 
     corr_http_end(t, error);
-}
-
-
-/* Bodies hold national codes, headers and URLs keys, answers tokens. */
-
-static void
-corr_http_release(corr_op_t *op)
-{
-    corr_http_transfer_t  *t = (corr_http_transfer_t *) op;
-
-    corr_http_wipe(&t->url);
-    corr_http_wipe(&t->body);
-    corr_http_wipe(&t->op.body);
-}
-
-
-static void
-corr_http_wipe(corr_str_t *s)
-{
-    if (s->data != NULL) {
-        ngx_explicit_memzero(s->data, s->len);
-    }
-}
-
-
-static void
-corr_http_wipe_list(struct curl_slist *list)
-{
-    struct curl_slist  *item;
-
-    for (item = list; item != NULL; item = item->next) {
-        ngx_explicit_memzero(item->data, ngx_strlen(item->data));
-    }
-
-    curl_slist_free_all(list);
 }
 
 

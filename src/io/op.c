@@ -4,6 +4,7 @@
  */
 
 #include "op.h"
+#include "pool.h"
 
 
 static void corr_owner_wake(ngx_event_t *ev);
@@ -216,6 +217,11 @@ corr_op_destroy(corr_op_t *op)
 
     if (op->release != NULL) {
         op->release(op);
+    }
+
+    if (op->secret) {
+        corr_pool_destroy(op->pool);
+        return;
     }
 
     ngx_destroy_pool(op->pool);

@@ -67,6 +67,7 @@ struct corr_op_s {
     void                   (*release)(corr_op_t *op);  /* frees results */
     unsigned                 waiting:1;   /* since corr_op_start() */
     unsigned                 in_client:1; /* the client still holds it */
+    unsigned                 secret:1;    /* its pool is wiped with it */
     const char              *name;       /* for the log and the metrics */
 };
 

@@ -7,7 +7,8 @@
  */
 
 #include "gateway_private.h"
-#include "secrets.h"
+
+#include "../io/pool.h"
 
 
 #define CORR_CALL_PAUSE_FIRST    300     /* msec; doubled each time */
@@ -35,7 +36,6 @@ static void corr_call_count(corr_gateway_call_t *call);
 static void corr_call_log(corr_gateway_call_t *call, const char *what);
 static void corr_call_expire(corr_op_t *op);
 static void corr_call_release(corr_op_t *op);
-static void corr_request_wipe(corr_http_request_t *request);
 
 
 static const char  *corr_call_kinds[] = {
@@ -149,6 +149,10 @@ corr_gateway_call(corr_gateways_t *gateways, corr_owner_t *owner,
 
     op->expire = corr_call_expire;
     op->release = corr_call_release;
+
+    /* what people typed, and codes, go with it */
+
+    op->secret = 1;
 
     if (corr_gateway_values_copy(call, values) != NGX_OK) {
         corr_op_free(op);
@@ -339,34 +343,11 @@ corr_call_send(corr_gateway_call_t *call)
         call->http = corr_http_send(call->gateways->http, &call->owner,
                                     g->label, &request);
         corr_gateway_count_up(call->gateway->slot, requests);
-        corr_request_wipe(&request);
     }
 
-    ngx_destroy_pool(pool);
+    corr_pool_destroy(pool);
 
     return call->http ? NGX_OK : NGX_ERROR;
-}
-
-
-/* Credentials and codes do not stay in freed memory. */
-
-static void
-corr_request_wipe(corr_http_request_t *request)
-{
-    corr_str_t  *line;
-    ngx_uint_t   i;
-
-    corr_secrets_wipe(request->url.data, request->url.len);
-
-    if (request->body.len) {
-        corr_secrets_wipe(request->body.data, request->body.len);
-    }
-
-    line = request->headers->elts;
-
-    for (i = 0; i < request->headers->nelts; i++) {
-        corr_secrets_wipe(line[i].data, line[i].len);
-    }
 }
 
 
@@ -661,14 +642,9 @@ corr_call_expire(corr_op_t *op)
 }
 
 
-/* What people typed, and codes, go with it. */
-
 static void
 corr_call_release(corr_op_t *op)
 {
-    unsigned              position;
-    corr_str_t            name;
-    corr_value_t          value;
     corr_gateway_call_t  *call = (corr_gateway_call_t *) op;
 
     if (call->pause.timer_set) {
@@ -676,16 +652,6 @@ corr_call_release(corr_op_t *op)
     }
 
     corr_owner_detach(&call->owner);
-
-    position = 0;
-
-    while (call->values != NULL
-           && corr_view_next(call->values, &position, &name, &value))
-    {
-        if (value.kind == CORR_TEXT) {
-            corr_secrets_wipe(value.s.data, value.s.len);
-        }
-    }
 }
 
 

@@ -5,6 +5,7 @@
 #include "gateway_private.h"
 #include "secrets.h"
 
+#include "../io/pool.h"
 #include "../lib/json.h"
 
 
@@ -120,13 +121,9 @@ corr_token_fetch(corr_gateway_state_t *state)
         state->fetch = corr_http_send(gateways->http, &state->owner,
                                       state->conf->label, &request);
         corr_gateway_count_up(state->slot, requests);
-
-        if (request.body.len) {
-            corr_secrets_wipe(request.body.data, request.body.len);
-        }
     }
 
-    ngx_destroy_pool(pool);
+    corr_pool_destroy(pool);
 
     return state->fetch ? NGX_OK : NGX_ERROR;
 }
@@ -178,6 +175,8 @@ corr_token_fetched(corr_owner_t *owner)
 static ngx_uint_t
 corr_token_read(corr_gateway_state_t *state, corr_http_op_t *op)
 {
+    ngx_uint_t    ok;
+    ngx_pool_t   *pool;
     corr_alloc_t  alloc;
     corr_value_t  root;
 
@@ -185,16 +184,21 @@ corr_token_read(corr_gateway_state_t *state, corr_http_op_t *op)
         return 0;
     }
 
-    alloc.alloc = corr_token_palloc;
-    alloc.pool = op->op.pool;
-
-    if (corr_json_parse(&alloc, op->body, CORR_GATEWAY_ANSWER, &root, NULL)
-        != CORR_OK)
-    {
+    pool = ngx_create_pool(2048, state->gateways->log);
+    if (pool == NULL) {
         return 0;
     }
 
-    return corr_token_take(state, &alloc, root);
+    alloc.alloc = corr_token_palloc;
+    alloc.pool = pool;
+
+    ok = corr_json_parse(&alloc, op->body, CORR_GATEWAY_ANSWER, &root, NULL)
+         == CORR_OK
+         && corr_token_take(state, &alloc, root);
+
+    corr_pool_destroy(pool);
+
+    return ok;
 }
 
 

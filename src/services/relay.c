@@ -11,6 +11,7 @@
 #include "job.h"
 #include "texts.h"
 
+#include "../io/pool.h"
 #include "../io/retry.h"
 #include "../lib/json.h"
 #include "../lib/sms.h"
@@ -475,7 +476,7 @@ corr_message_destroy(corr_message_t *m)
 
     corr_owner_detach(&m->owner);
     ngx_queue_remove(&m->link);
-    ngx_destroy_pool(m->pool);
+    corr_pool_destroy(m->pool);
 }
 
 

@@ -16,6 +16,7 @@ use Mojo::IOLoop;
 use Mojo::Server::Daemon;
 use Mojolicious;
 use Portal::Doubles;
+use Portal::Memory;
 use Portal::Probe;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -287,6 +288,43 @@ subtest 'more than was asked for' => sub {
     is $p->ask(shahkar => \%ask)->{verdict}, 'unknown',
        'a redirect is not followed, and is no yes';
     is count($path), 2, 'really';
+    $p->done;
+};
+
+# What is sent is put together for each request: no copy stays in memory that
+# was freed.
+
+subtest 'credentials do not stay in memory' => sub {
+    my $p = probe($d->conf('pgsb', 'kavenegar'));
+
+    for my $n (1 .. 3) {
+        is $p->ask(shahkar => \%ask)->{verdict}, 'yes', 'asked';
+        $d->say(path => $matching, status => 401, json => {}, times => 1);
+        is $p->ask(sms => { mobile => '09121234561', local_id => 500 + $n,
+                            text => 'کد: 482913', code => '482913' })
+           ->{verdict}, 'yes', 'sent';
+    }
+
+    my $memory = memory_of($p->workers);
+    my %line = (
+        'an Authorization with a token' => qr/Bearer access\d/,
+        'one with a password' => qr/\QBasic cGdzYjpjbGllbnQ=\E/,
+        'the form of a token' => qr/correspondence&password=p%26ss/,
+        'a token as it came' => qr/"(?:access|refresh)_token":/,
+        'an address with a key' => qr{v1/kavekey/sms},
+    );
+
+    SKIP: {
+        skip 'its memory cannot be read', 1 + keys %line if !defined $memory;
+
+        ok $memory =~ /kavekey/, 'what the configuration has is there';
+
+        for my $what (sort keys %line) {
+            my @seen = $memory =~ /([[:print:]]{0,40}(?:$line{$what}))/ag;
+            is_deeply \@seen, [], "not $what";
+        }
+    }
+
     $p->done;
 };
 

@@ -199,6 +199,15 @@ sub status {
 }
 
 
+sub workers {
+    my ($self) = @_;
+
+    open my $f, '<', "/proc/$self->{pid}/task/$self->{pid}/children"
+        or die "workers: $!\n";
+    return split ' ', readline $f;
+}
+
+
 sub signal {
     my ($self, $name) = @_;
     kill $name => $self->{pid};
