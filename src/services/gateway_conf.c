@@ -42,10 +42,9 @@
 
 typedef struct {
     corr_gateway_t          *gateway;
-    corr_settings_t         *settings;
-    ngx_str_t                basic;      /* of the block; may be empty */
-    ngx_uint_t               set_status;
-    unsigned                 url:1;
+    ngx_str_t               *again;      /* a token's body for its refresh */
+    unsigned                 token:1;    /* within "token", */
+    unsigned                 refresh:1;  /* in that body */
 } corr_gateway_builder_t;
 
 
@@ -79,8 +78,12 @@ static char *corr_gateway_set_body(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_token(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
+static char *corr_token_words(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t, ngx_str_t *value);
 static char *corr_token_word(ngx_conf_t *cf, corr_gateway_builder_t *b,
     corr_gateway_token_t *t, ngx_str_t **at, ngx_str_t *last);
+static char *corr_token_again(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t);
 static char *corr_gateway_set_variable(ngx_conf_t *cf,
     corr_gateway_builder_t *b, ngx_str_t *value);
 static char *corr_gateway_set_template(ngx_conf_t *cf,
@@ -263,7 +266,6 @@ corr_gateway_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(&b, sizeof(b));
     b.gateway = g;
-    b.settings = s;
 
     save = *cf;
     cf->handler = corr_gateway_line;
@@ -630,7 +632,6 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
     ngx_str_t *value)
 {
     char                  *rv;
-    ngx_str_t             *v, *last;
     corr_gateway_token_t  *t;
 
     if (b->gateway->token) {
@@ -644,6 +645,34 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
 
     t->expires_unit = 1;
     t->lifetime = 300;
+
+    b->token = 1;
+    rv = corr_token_words(cf, b, t, value);
+    b->token = 0;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (t->take.len == 0 || corr_json_path_check(t->take) != CORR_OK
+        || (t->expires.len && corr_json_path_check(t->expires) != CORR_OK)
+        || (t->refresh.len && corr_json_path_check(t->refresh) != CORR_OK))
+    {
+        return "has no or a bad path behind take, expires or refresh";
+    }
+
+    b->gateway->token = t;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+corr_token_words(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t, ngx_str_t *value)
+{
+    char       *rv;
+    ngx_str_t  *v, *last;
 
     rv = corr_request_line(cf, b, &t->request, &value[1], &value[2]);
 
@@ -660,20 +689,29 @@ corr_gateway_set_token(ngx_conf_t *cf, corr_gateway_builder_t *b,
         rv = corr_token_word(cf, b, t, &v, last);
     }
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
+    return rv == NGX_CONF_OK && b->again ? corr_token_again(cf, b, t) : rv;
+}
 
-    if (t->take.len == 0 || corr_json_path_check(t->take) != CORR_OK
-        || (t->expires.len && corr_json_path_check(t->expires) != CORR_OK)
-        || (t->refresh.len && corr_json_path_check(t->refresh) != CORR_OK))
-    {
-        return "has no or a bad path behind take, expires or refresh";
-    }
 
-    b->gateway->token = t;
+/* When all words are read: it is of the same kind as the other body. */
 
-    return NGX_CONF_OK;
+static char *
+corr_token_again(ngx_conf_t *cf, corr_gateway_builder_t *b,
+    corr_gateway_token_t *t)
+{
+    char        *rv;
+    ngx_uint_t   json;
+
+    json = corr_str_is(t->request.type, "application/json");
+
+    b->refresh = 1;
+    rv = corr_text_compile(cf, b, b->again,
+                           json ? CORR_PLACE_JSON : CORR_PLACE_URL,
+                           &t->again);
+    b->refresh = 0;
+
+    return rv == NGX_CONF_OK && json ? corr_text_check_json(cf, &t->again)
+                                     : rv;
 }
 
 
@@ -724,11 +762,8 @@ corr_token_word(ngx_conf_t *cf, corr_gateway_builder_t *b,
     if (last - v > 2 && ngx_strcmp(v->data, "refresh") == 0) {
         *at = v + 3;
         t->refresh = corr_make_str(v[1].data, v[1].len);
-        return corr_text_compile(cf, b, v + 2,
-                                 corr_str_is(t->request.type,
-                                             "application/json")
-                                 ? CORR_PLACE_JSON : CORR_PLACE_URL,
-                                 &t->again);
+        b->again = v + 2;
+        return NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -1192,7 +1227,7 @@ corr_request_header(ngx_conf_t *cf, corr_gateway_builder_t *b,
     if (name->len == sizeof("Content-Type") - 1
         && ngx_strcasecmp(name->data, (u_char *) "Content-Type") == 0)
     {
-        request->type.len = 0;
+        request->own_type = 1;
     }
 
     header = ngx_array_push(request->headers);
@@ -1472,6 +1507,17 @@ corr_text_variable(ngx_conf_t *cf, corr_gateway_builder_t *b, u_char **p,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"$%*s\" stands within quotes", name.len,
                            name.data);
+        return NGX_CONF_ERROR;
+    }
+
+    if (part->var && b->token
+        && !corr_gateway_var_of_token(part->var, b->refresh))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"$%*s\" cannot stand %s of \"token\": it has "
+                           "no value when a token is fetched, which is for "
+                           "all questions", name.len, name.data,
+                           b->refresh ? "in the refresh" : "in the request");
         return NGX_CONF_ERROR;
     }
 

@@ -54,7 +54,8 @@ typedef struct {
     corr_gateway_text_t      url;
     corr_gateway_text_t      query;      /* n 0: none */
     corr_gateway_text_t      body;       /* n 0: none */
-    corr_str_t               type;       /* of the body */
+    corr_str_t               type;       /* of the body, */
+    ngx_uint_t               own_type;   /* unless a header says another */
     ngx_array_t             *headers;    /* corr_gateway_header_t */
 } corr_gateway_request_t;
 
@@ -270,6 +271,13 @@ struct corr_gateway_call_s {
  */
 const corr_gateway_var_t *corr_gateway_var_find(corr_str_t name,
     corr_gateway_kind_e kind, corr_str_t *rest, ngx_uint_t *jwe);
+
+/*
+ * May it stand in a token's request?  There is no call then, and no token
+ * yet; a refresh token only where one is used.
+ */
+ngx_uint_t corr_gateway_var_of_token(const corr_gateway_var_t *var,
+    ngx_uint_t refresh);
 
 /* Has every variable of the gateway a value in this call? */
 ngx_uint_t corr_gateway_text_ready(corr_gateway_call_t *call,

@@ -215,6 +215,14 @@ corr_gateway_var_find(corr_str_t name, corr_gateway_kind_e kind,
 }
 
 
+ngx_uint_t
+corr_gateway_var_of_token(const corr_gateway_var_t *var, ngx_uint_t refresh)
+{
+    return var->get == corr_var_unix_time || var->get == corr_var_iso_time
+           || (refresh && var->get == corr_var_refresh);
+}
+
+
 /* Values. */
 
 static int
@@ -940,7 +948,7 @@ corr_gateway_request_fill(corr_gateway_call_t *call,
     if (rc == CORR_OK && body->n) {
         rc = corr_gateway_text_fill(call, state, body, pool, &http->body);
 
-        if (rc == CORR_OK && request->type.len) {
+        if (rc == CORR_OK && request->type.len && !request->own_type) {
             rc = corr_gateway_header_add(http->headers, pool,
                                          CORR_STR("Content-Type"),
                                          request->type);

@@ -486,6 +486,51 @@ subtest 'a resolver of its own' => sub {
     $p->done;
 };
 
+# In which order directives come makes no difference.
+
+subtest 'a Content-Type of its own' => sub {
+    my $type = "header Content-Type 'application/x-own; charset=utf-8';";
+    my $json = q(json '{"mobile":"$mobile"}';);
+    my %m = (mobile => '09121234561', text => 'x', local_id => 5);
+
+    for my $lines ("$type $json", "$json $type", $json) {
+        my $p = probe("correspondence_gateway sms { "
+                      . "request POST $d->{base}/x; yes a 1; $lines }");
+
+        $d->say(path => '/x', json => { a => 1 });
+        is $p->ask(sms => \%m)->{verdict}, 'yes', 'taken';
+        is +($d->requests('/x'))[0]{headers}{'Content-Type'},
+           $lines eq $json ? 'application/json'
+                           : 'application/x-own; charset=utf-8',
+           "one: $lines";
+        $p->done;
+    }
+};
+
+subtest 'words of a token in any order' => sub {
+    my $token = "POST $d->{base}/t ";
+    my @words = (q(json '{"get":"it"}'), 'take t',
+                 q(refresh r '{"again":"$refresh_token"}'),
+                 'header Content-Type application/json');
+
+    for my $words (join(' ', @words), join(' ', reverse @words)) {
+        my $p = probe("correspondence_gateway shahkar { request POST "
+                      . "$d->{base}/x; form a=b; header X \$token; yes a 1; "
+                      . "token $token $words; }");
+
+        $d->say(path => '/t', json => { t => 'one', r => 'q"1' });
+        $d->say(path => '/x', json => {}, status => 401, times => 1);
+        $d->say(path => '/x', json => { a => 1 });
+        is $p->ask(shahkar => \%ask)->{verdict}, 'yes', 'asked';
+        is_deeply [ map { [ $_->{body}, $_->{headers}{'Content-Type'} ] }
+                    $d->requests('/t') ],
+                  [ [ '{"get":"it"}', 'application/json' ],
+                    [ '{"again":"q\"1"}', 'application/json' ] ],
+                  'both bodies are JSON';
+        $p->done;
+    }
+};
+
 # What nginx does not take, told with file and line.
 
 subtest 'mistakes in the configuration' => sub {
@@ -526,6 +571,23 @@ subtest 'mistakes in the configuration' => sub {
           qr/no user in an address/ ],
         [ 'token', "correspondence_gateway sms { $b header A \$token; }",
           qr/\$token needs "token"/ ],
+        (map { [ "\$$_ in a token", "correspondence_gateway sms { $b "
+                 . "header A \$token; token POST $d->{base}/t "
+                 . "form 'a=\$$_' take t; }",
+                 qr/"\$$_" cannot stand in the request of "token"/ ] }
+         qw(mobile uuid request_id local_id text code template value_a
+            jwe_mobile token refresh_token)),
+        [ '$uuid in a header of a token', "correspondence_gateway sms { $b "
+          . "header A \$token; token POST $d->{base}/t header B \$uuid "
+          . "form a=b take t; }", qr/"\$uuid" cannot stand in the request/ ],
+        [ '$token in a refresh', "correspondence_gateway sms { $b "
+          . "header A \$token; token POST $d->{base}/t form a=b take t "
+          . "refresh r 'a=\$token'; }",
+          qr/"\$token" cannot stand in the refresh of "token"/ ],
+        [ 'json of a refresh', "correspondence_gateway sms { $b "
+          . "header A \$token; token POST $d->{base}/t "
+          . "refresh r '{\"a\":' json '{\"a\":1}' take t; }",
+          qr/"json" is not JSON/ ],
         [ 'request_id', "correspondence_gateway sms { $b form a=\$request_id; }",
           qr/needs "request_id"/ ],
         [ 'jwe', "correspondence_gateway sms { $b form a=\$jwe_mobile; }",
