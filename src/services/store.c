@@ -99,6 +99,26 @@ static int corr_directory_compare(const void *one, const void *two);
 static void corr_directory_clear(corr_store_t *store, int64_t older);
 static corr_store_error_e corr_directory_remove(corr_store_t *store,
     const unsigned char hash[CORR_STORE_HASH], int64_t older);
+static corr_store_error_e corr_directory_discard(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older);
+static int corr_directory_discard_locked(corr_store_t *store,
+    const char *path, const char *trash);
+static corr_store_error_e corr_directory_empty(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older);
+static corr_store_error_e corr_directory_take_back(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older);
+static corr_store_error_e corr_directory_take_back_locked(
+    corr_store_t *store, const unsigned char *hash, const char *trash);
+static corr_store_error_e corr_directory_put_back(corr_store_t *store,
+    const unsigned char *hash, int fd, uint64_t size, const char *trash);
+static int corr_directory_old(const char *path, int64_t older);
+static void corr_directory_trash(corr_store_t *store,
+    const unsigned char *hash, char path[CORR_STORE_PATH]);
+static corr_store_error_e corr_directory_read_mark(corr_store_t *store,
+    char id[CORR_STORE_ID + 1]);
+static corr_store_error_e corr_directory_write_mark(corr_store_t *store,
+    const char id[CORR_STORE_ID + 1]);
+static corr_store_error_e corr_directory_holds(corr_store_t *store);
 static corr_store_error_e corr_directory_locate(corr_store_t *store,
     corr_str_t hash, char path[CORR_STORE_PATH]);
 static int corr_directory_lock(corr_store_t *store,
@@ -122,6 +142,12 @@ static const corr_store_backend_t  corr_directory = {
     corr_directory_abandon,
     corr_directory_scan,
     corr_directory_remove,
+    corr_directory_discard,
+    corr_directory_empty,
+    corr_directory_take_back,
+    corr_directory_read_mark,
+    corr_directory_write_mark,
+    corr_directory_holds,
     corr_directory_locate
 };
 
@@ -350,7 +376,7 @@ corr_store_scan(corr_store_t *store, unsigned prefix,
     const unsigned char *after, int64_t age, corr_store_found_pt found,
     void *data)
 {
-    if (prefix >= CORR_STORE_PREFIXES) {
+    if (prefix > CORR_STORE_TRASH) {
         return CORR_STORE_ABSENT;
     }
 
@@ -367,6 +393,60 @@ corr_store_remove(corr_store_t *store, corr_str_t hash, int64_t age)
     }
 
     return store->backend->remove(store, hash.data, corr_store_older(age));
+}
+
+
+corr_store_error_e
+corr_store_discard(corr_store_t *store, corr_str_t hash, int64_t age)
+{
+    if (!corr_store_is_hash(hash)) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->discard(store, hash.data, corr_store_older(age));
+}
+
+
+corr_store_error_e
+corr_store_empty(corr_store_t *store, corr_str_t hash, int64_t age)
+{
+    if (!corr_store_is_hash(hash)) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->empty(store, hash.data, corr_store_older(age));
+}
+
+
+corr_store_error_e
+corr_store_take_back(corr_store_t *store, corr_str_t hash, int64_t age)
+{
+    if (!corr_store_is_hash(hash)) {
+        return CORR_STORE_ABSENT;
+    }
+
+    return store->backend->take_back(store, hash.data, corr_store_older(age));
+}
+
+
+corr_store_error_e
+corr_store_read_mark(corr_store_t *store, char id[CORR_STORE_ID + 1])
+{
+    return store->backend->read_mark(store, id);
+}
+
+
+corr_store_error_e
+corr_store_write_mark(corr_store_t *store, const char id[CORR_STORE_ID + 1])
+{
+    return store->backend->write_mark(store, id);
+}
+
+
+corr_store_error_e
+corr_store_holds(corr_store_t *store)
+{
+    return store->backend->holds(store);
 }
 
 
@@ -891,8 +971,15 @@ corr_directory_scan(corr_store_t *store, unsigned prefix,
 
     rc = 0;
 
-    for (shelf = 0; rc == 0 && shelf < CORR_STORE_PREFIXES; shelf++) {
+    if (prefix == CORR_STORE_TRASH) {
+        snprintf(scan->path, sizeof(scan->path), "%s/trash", store->root);
+        rc = corr_directory_scan_shelf(scan, found, data);
+    }
 
+    for (shelf = 0;
+         rc == 0 && prefix != CORR_STORE_TRASH && shelf < CORR_STORE_PREFIXES;
+         shelf++)
+    {
         snprintf(scan->start, sizeof(scan->start), "%02x%02x", prefix & 255,
                  shelf & 255);
 
@@ -998,7 +1085,7 @@ corr_directory_wanted(const corr_store_scan_t *scan, int dir,
     struct stat  st;
 
     if (!corr_store_is_hash(corr_cstr(name))
-        || strncmp(name, scan->start, 4) != 0
+        || strncmp(name, scan->start, strlen(scan->start)) != 0
         || memcmp(name, scan->after, CORR_STORE_HASH) <= 0
         || (scan->full
             && memcmp(name, scan->entries[CORR_STORE_BATCH - 1].hash,
@@ -1073,9 +1160,8 @@ static corr_store_error_e
 corr_directory_remove(corr_store_t *store,
     const unsigned char hash[CORR_STORE_HASH], int64_t older)
 {
-    int          lock, err;
-    char         path[CORR_STORE_PATH];
-    struct stat  st;
+    int   lock, err;
+    char  path[CORR_STORE_PATH];
 
     lock = corr_directory_lock(store, hash);
     if (lock == -1) {
@@ -1084,23 +1170,318 @@ corr_directory_remove(corr_store_t *store,
 
     corr_directory_locate(store, corr_make_str(hash, CORR_STORE_HASH), path);
 
-    err = 0;
+    err = corr_directory_old(path, older);
 
-    if (stat(path, &st) == -1) {
+    /* not synced on purpose: a file that comes back is an orphan again */
+
+    if (err == 0 && unlink(path) == -1) {
         err = errno;
-
-    } else if ((int64_t) st.st_mtime >= older) {
-        err = ENOENT;
-
-    } else if (unlink(path) == -1) {
-        err = errno;
-
-    } else {
-
-        /* not synced on purpose: a file that comes back is an orphan again */
     }
 
     close(lock);
 
     return err ? corr_store_failed(err) : CORR_STORE_OK;
+}
+
+
+/* 0, or why it may not go. */
+
+static int
+corr_directory_old(const char *path, int64_t older)
+{
+    struct stat  st;
+
+    if (stat(path, &st) == -1) {
+        return errno;
+    }
+
+    return (int64_t) st.st_mtime >= older ? ENOENT : 0;
+}
+
+
+/* The trash: one directory, a file's name in it is its hash. */
+
+static void
+corr_directory_trash(corr_store_t *store, const unsigned char *hash,
+    char path[CORR_STORE_PATH])
+{
+    snprintf(path, CORR_STORE_PATH, "%s/trash/%.*s", store->root,
+             CORR_STORE_HASH, (char *) hash);
+}
+
+
+static corr_store_error_e
+corr_directory_discard(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older)
+{
+    int   lock, err;
+    char  path[CORR_STORE_PATH], trash[CORR_STORE_PATH];
+
+    lock = corr_directory_lock(store, hash);
+    if (lock == -1) {
+        return corr_store_failed(errno);
+    }
+
+    corr_directory_locate(store, corr_make_str(hash, CORR_STORE_HASH), path);
+    corr_directory_trash(store, hash, trash);
+
+    err = corr_directory_old(path, older);
+
+    if (err == 0 && corr_directory_discard_locked(store, path, trash) == -1) {
+        err = errno == ENOENT ? EIO : errno;
+    }
+
+    close(lock);
+
+    return err ? corr_store_failed(err) : CORR_STORE_OK;
+}
+
+
+/*
+ * Its time in the trash begins before it is there: the other way round one
+ * whose collector died in between would be as old there as it ever was.
+ */
+
+static int
+corr_directory_discard_locked(corr_store_t *store, const char *path,
+    const char *trash)
+{
+    char  parent[CORR_STORE_PATH];
+
+    snprintf(parent, sizeof(parent), "%s/trash", store->root);
+
+    if (corr_directory_make(parent) == -1
+        || utimensat(AT_FDCWD, path, NULL, 0) == -1)
+    {
+        return -1;
+    }
+
+    return rename(path, trash);
+}
+
+
+static corr_store_error_e
+corr_directory_empty(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older)
+{
+    int   lock, err;
+    char  trash[CORR_STORE_PATH];
+
+    lock = corr_directory_lock(store, hash);
+    if (lock == -1) {
+        return corr_store_failed(errno);
+    }
+
+    corr_directory_trash(store, hash, trash);
+
+    err = corr_directory_old(trash, older);
+
+    if (err == 0 && unlink(trash) == -1) {
+        err = errno;
+    }
+
+    close(lock);
+
+    return err ? corr_store_failed(err) : CORR_STORE_OK;
+}
+
+
+static corr_store_error_e
+corr_directory_take_back(corr_store_t *store,
+    const unsigned char hash[CORR_STORE_HASH], int64_t older)
+{
+    int                  lock, err;
+    char                 trash[CORR_STORE_PATH];
+    corr_store_error_e   error;
+
+    lock = corr_directory_lock(store, hash);
+    if (lock == -1) {
+        return corr_store_failed(errno);
+    }
+
+    corr_directory_trash(store, hash, trash);
+
+    err = corr_directory_old(trash, older);
+    error = err ? corr_store_failed(err)
+                : corr_directory_take_back_locked(store, hash, trash);
+    err = errno;
+
+    close(lock);
+    errno = err;
+
+    return error;
+}
+
+
+static corr_store_error_e
+corr_directory_take_back_locked(corr_store_t *store,
+    const unsigned char *hash, const char *trash)
+{
+    int                  fd, err;
+    struct stat          st;
+    corr_store_error_e   error;
+
+    fd = open(trash, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return corr_store_failed(errno);
+    }
+
+    if (fstat(fd, &st) == -1) {
+        error = corr_store_failed(errno);
+
+    } else if (!corr_directory_same(fd, hash)) {
+        errno = EBADMSG;
+        error = CORR_STORE_REFUSED;
+
+    } else {
+        error = corr_directory_put_back(store, hash, fd,
+                                        (uint64_t) st.st_size, trash);
+    }
+
+    err = errno;
+    close(fd);
+    errno = err;
+
+    return error;
+}
+
+
+/* As when it comes in. */
+
+static corr_store_error_e
+corr_directory_put_back(corr_store_t *store, const unsigned char *hash,
+    int fd, uint64_t size, const char *trash)
+{
+    int   rc;
+    char  path[CORR_STORE_PATH], shelf[CORR_STORE_PATH];
+
+    if (corr_directory_shelf(store, hash, shelf) == -1) {
+        return corr_store_failed(errno == ENOENT ? EIO : errno);
+    }
+
+    corr_directory_locate(store, corr_make_str(hash, CORR_STORE_HASH), path);
+
+    rc = corr_directory_reuse(path, size, hash);
+
+    if (rc == 1) {
+        rc = unlink(trash);
+
+    } else if (rc == 0) {
+        rc = futimens(fd, NULL) == -1 ? -1 : rename(trash, path);
+    }
+
+    if (rc == -1 || corr_directory_settle(store, hash, shelf) == -1) {
+        return corr_store_failed(errno == ENOENT ? EIO : errno);
+    }
+
+    return CORR_STORE_OK;
+}
+
+
+/* Whose it is. */
+
+static corr_store_error_e
+corr_directory_read_mark(corr_store_t *store, char id[CORR_STORE_ID + 1])
+{
+    int      fd, err;
+    char     path[CORR_STORE_PATH];
+    size_t   i;
+    ssize_t  n;
+
+    snprintf(path, sizeof(path), "%s/" CORR_STORE_MARK, store->root);
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return corr_store_failed(errno);
+    }
+
+    do {
+        n = read(fd, id, CORR_STORE_ID);
+    } while (n == -1 && errno == EINTR);
+
+    err = errno;
+    close(fd);
+
+    if (n == -1) {
+        return corr_store_failed(err);
+    }
+
+    for (i = 0; i < (size_t) n && id[i] > ' ' && id[i] <= '~'; i++) {
+        /* void */
+    }
+
+    id[i] = '\0';
+
+    return CORR_STORE_OK;
+}
+
+
+/* Whole or not at all, and of several who try the first one's. */
+
+static corr_store_error_e
+corr_directory_write_mark(corr_store_t *store,
+    const char id[CORR_STORE_ID + 1])
+{
+    int                  err;
+    char                 path[CORR_STORE_PATH];
+    corr_incoming_t      in;
+    corr_store_error_e   error;
+
+    memset(&in, 0, sizeof(corr_incoming_t));
+    snprintf(path, sizeof(path), "%s/" CORR_STORE_MARK, store->root);
+
+    error = corr_directory_create(store, &in);
+
+    if (error == CORR_STORE_OK) {
+        error = corr_directory_write(&in, id, CORR_STORE_ID);
+    }
+
+    if (error == CORR_STORE_OK) {
+        error = corr_directory_write(&in, "\n", 1);
+    }
+
+    if (error == CORR_STORE_OK
+        && (fsync(in.fd) == -1 || link(in.path, path) == -1
+            || corr_directory_sync(store->root) == -1))
+    {
+        error = errno == EEXIST ? CORR_STORE_REFUSED
+                                : corr_store_failed(errno);
+    }
+
+    err = errno;
+    corr_directory_abandon(&in);
+    errno = err;
+
+    return error;
+}
+
+
+/* A directory that nothing is mounted on has no shelves. */
+
+static corr_store_error_e
+corr_directory_holds(corr_store_t *store)
+{
+    DIR            *dir;
+    int             err;
+    struct dirent  *entry;
+
+    dir = opendir(store->root);
+    if (dir == NULL) {
+        return corr_store_failed(errno == ENOENT ? EIO : errno);
+    }
+
+    while (errno = 0, (entry = readdir(dir)) != NULL) {
+
+        if (strcmp(entry->d_name, "trash") == 0
+            || (strlen(entry->d_name) == 2
+                && strspn(entry->d_name, "0123456789abcdef") == 2))
+        {
+            break;
+        }
+    }
+
+    err = entry == NULL && errno == 0 ? ENOENT : errno;
+    closedir(dir);
+
+    return entry != NULL ? CORR_STORE_OK : corr_store_failed(err);
 }

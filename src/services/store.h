@@ -12,11 +12,15 @@
  * whose bytes are no longer those it is named by is replaced.
  *
  * A file without a row is an orphan.  The collector finds old files, asks
- * the database, and removes them one by one; a lock per first byte of the
- * hash, held for the moment of placing and the moment of removing, and the
- * age, looked at again under it, make sure that a file placed meanwhile
+ * the database, and puts them into trash/ one by one; a lock per first byte
+ * of the hash, held for the moment of placing and the moment of removing, and
+ * the age, looked at again under it, make sure that a file placed meanwhile
  * stays.  The grace period must be longer than any upload takes from its
- * last block to its COMMIT.
+ * last block to its COMMIT.  What lies in the trash is nobody's: the same
+ * bytes are placed anew beside it.
+ *
+ * A store has a mark, the id of the database it belongs to: another one must
+ * not decide what of it is an orphan.
  *
  * All functions block: for a thread (store_work.h) or a tool.
  */
@@ -30,6 +34,9 @@
 #define CORR_STORE_HASH       64      /* characters, lower-case hex */
 #define CORR_STORE_PATH       4096    /* room for a path and its NUL */
 #define CORR_STORE_PREFIXES   256     /* collector's portions */
+#define CORR_STORE_TRASH      256     /* one more: what lies in the trash */
+#define CORR_STORE_ID         36      /* a mark: a UUID */
+#define CORR_STORE_MARK       "store.id"
 
 
 typedef enum {
@@ -76,6 +83,20 @@ typedef struct {
     corr_store_error_e (*remove)(corr_store_t *store,
                                const unsigned char hash[CORR_STORE_HASH],
                                int64_t older);
+    corr_store_error_e (*discard)(corr_store_t *store,
+                               const unsigned char hash[CORR_STORE_HASH],
+                               int64_t older);
+    corr_store_error_e (*empty)(corr_store_t *store,
+                               const unsigned char hash[CORR_STORE_HASH],
+                               int64_t older);
+    corr_store_error_e (*take_back)(corr_store_t *store,
+                               const unsigned char hash[CORR_STORE_HASH],
+                               int64_t older);
+    corr_store_error_e (*read_mark)(corr_store_t *store,
+                               char id[CORR_STORE_ID + 1]);
+    corr_store_error_e (*write_mark)(corr_store_t *store,
+                               const char id[CORR_STORE_ID + 1]);
+    corr_store_error_e (*holds)(corr_store_t *store);
     corr_store_error_e (*locate)(corr_store_t *store, corr_str_t hash,
                                char path[CORR_STORE_PATH]);
 } corr_store_backend_t;
@@ -138,18 +159,49 @@ corr_store_error_e corr_store_stat(corr_store_t *store, corr_str_t hash,
  * with the byte `prefix` (0 … 255) and which is older than `age` seconds (0:
  * all), in the order of the hashes.  Who stopped it goes on behind the hash
  * `after`; NULL is from the first one, and with prefix 0 that also clears
- * abandoned temporary files older than `age` (not when 0).
+ * abandoned temporary files older than `age` (not when 0).  Prefix
+ * CORR_STORE_TRASH is the trash, where the age counts from the moment a file
+ * was put there.
  */
 corr_store_error_e corr_store_scan(corr_store_t *store, unsigned prefix,
     const unsigned char *after, int64_t age, corr_store_found_pt found,
     void *data);
 
 /*
- * Removes one file if it still is older than `age` seconds; a younger one
- * is CORR_STORE_ABSENT and stays.  The caller has seen that no row names it.
+ * What may become of one file if it still is older than `age` seconds; a
+ * younger one is CORR_STORE_ABSENT and stays.  Of the first three the caller
+ * has seen that no row names it.
+ *
+ * remove     unlinks it
+ * discard    puts it into the trash
+ * empty      unlinks it in the trash
+ * take_back  out of the trash to its place, young again; CORR_STORE_REFUSED
+ *            when its bytes are no longer those it is named by.  A whole one
+ *            that is at its place stays, and that in the trash goes.
  */
+typedef corr_store_error_e (*corr_store_fate_pt)(corr_store_t *store,
+    corr_str_t hash, int64_t age);
+
 corr_store_error_e corr_store_remove(corr_store_t *store, corr_str_t hash,
     int64_t age);
+corr_store_error_e corr_store_discard(corr_store_t *store, corr_str_t hash,
+    int64_t age);
+corr_store_error_e corr_store_empty(corr_store_t *store, corr_str_t hash,
+    int64_t age);
+corr_store_error_e corr_store_take_back(corr_store_t *store, corr_str_t hash,
+    int64_t age);
+
+
+/* CORR_STORE_ABSENT: there is none.  What is no id is given as it stands. */
+corr_store_error_e corr_store_read_mark(corr_store_t *store,
+    char id[CORR_STORE_ID + 1]);
+
+/* CORR_STORE_REFUSED: there is one by now. */
+corr_store_error_e corr_store_write_mark(corr_store_t *store,
+    const char id[CORR_STORE_ID + 1]);
+
+/* CORR_STORE_ABSENT: no file was ever placed in it. */
+corr_store_error_e corr_store_holds(corr_store_t *store);
 
 
 #endif /* CORR_STORE_H */

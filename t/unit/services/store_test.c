@@ -558,6 +558,184 @@ collecting(void)
 }
 
 
+static int
+in_trash(const char *hash, int64_t age)
+{
+    char             path[CORR_STORE_PATH];
+    struct timespec  times[2];
+
+    snprintf(path, sizeof(path), "%s/trash/%s", root, hash);
+
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec -= age;
+    times[1] = times[0];
+
+    return age ? utimensat(AT_FDCWD, path, times, 0) == 0
+               : access(path, F_OK) == 0;
+}
+
+
+static int
+trashed(int64_t age)
+{
+    int  n = 0;
+
+    corr_store_scan(store, CORR_STORE_TRASH, NULL, age, count, &n);
+
+    return n;
+}
+
+
+static void
+discarding(void)
+{
+    FILE           *f;
+    char            path[CORR_STORE_PATH];
+    uint64_t        size;
+    corr_stored_t   stored;
+
+    reset(0, 0);
+    put("abc", 3, &stored);
+    is_int(trashed(0), 0, "there is no trash yet");
+    is_int(corr_store_discard(store, CORR_STR(ABC), 3600), CORR_STORE_ABSENT,
+           "a young file is not put there");
+
+    make_old(ABC, 4000);
+    is_int(corr_store_discard(store, CORR_STR(ABC), 3600), CORR_STORE_OK,
+           "an old one is");
+    is_int(corr_store_stat(store, CORR_STR(ABC), &size), CORR_STORE_ABSENT,
+           "and no longer at its place");
+    is_int(trashed(0), 1, "but there");
+    is_int(trashed(3600), 0, "since now");
+    is_int(corr_store_empty(store, CORR_STR(ABC), 3600), CORR_STORE_ABSENT,
+           "where it stays for a while");
+
+    is_int(corr_store_take_back(store, CORR_STR(ABC), 0), CORR_STORE_OK,
+           "it is taken back");
+    is_int(holds(ABC, "abc"), 1, "whole");
+    is_int(trashed(0) + in_trash(ABC, 0), 0, "out of the trash");
+    is_int(corr_store_discard(store, CORR_STR(ABC), 3600), CORR_STORE_ABSENT,
+           "and young");
+    is_int(corr_store_take_back(store, CORR_STR(ABC), 0), CORR_STORE_ABSENT,
+           "once");
+
+    /* the same bytes come in while it is there */
+
+    make_old(ABC, 4000);
+    corr_store_discard(store, CORR_STR(ABC), 3600);
+    is_int(put("abc", 3, &stored), CORR_STORE_OK, "sent again");
+    is_int(stored.known, 0, "it is placed anew");
+    is_int(in_trash(ABC, 4000), 1, "beside the one in the trash");
+    is_int(corr_store_empty(store, CORR_STR(ABC), 3600), CORR_STORE_OK,
+           "which goes");
+    is_int(holds(ABC, "abc"), 1, "and nothing of the other");
+
+    /* back into the place of a broken one, and never a broken one */
+
+    make_old(ABC, 4000);
+    corr_store_discard(store, CORR_STR(ABC), 3600);
+    put("abc", 3, &stored);
+    corr_store_path(store, CORR_STR(ABC), path);
+    is_int(truncate(path, 1), 0, "one that was cut");
+    is_int(corr_store_take_back(store, CORR_STR(ABC), 0), CORR_STORE_OK,
+           "is replaced");
+    is_int(holds(ABC, "abc"), 1, "by the whole one");
+
+    make_old(ABC, 4000);
+    corr_store_discard(store, CORR_STR(ABC), 3600);
+    snprintf(path, sizeof(path), "%s/trash/" ABC, root);
+    f = fopen(path, "w");
+    fputs("abd", f);
+    fclose(f);
+    is_int(corr_store_take_back(store, CORR_STR(ABC), 0), CORR_STORE_REFUSED,
+           "one that changed in the trash is not taken back");
+    is_int(corr_store_empty(store, CORR_STR(ABC), 0), CORR_STORE_OK,
+           "but goes");
+}
+
+
+/* Whatever call fails, the bytes are at the place or in the trash. */
+
+static int
+whereabouts(void)
+{
+    reset(0, 0);
+
+    if (holds(ABC, "abc")) {
+        return !in_trash(ABC, 0);
+    }
+
+    return in_trash(ABC, 0)
+           && corr_store_take_back(store, CORR_STR(ABC), 0) == CORR_STORE_OK
+           && holds(ABC, "abc");
+}
+
+
+static void
+discarding_fails(void)
+{
+    int                  at, bad = 0, done = 0, failed = 0;
+    corr_stored_t        stored;
+    corr_store_error_e   error;
+
+    for (at = 1; !done; at++) {
+        reset(0, 0);
+        put("abc", 3, &stored);
+        make_old(ABC, 4000);
+        reset(at, EIO);
+        error = corr_store_discard(store, CORR_STR(ABC), 3600);
+        done = calls < at;
+        failed += error != CORR_STORE_OK;
+        bad += (error != CORR_STORE_OK) == done;
+        bad += !whereabouts();
+
+        reset(0, 0);
+        make_old(ABC, 4000);
+        corr_store_discard(store, CORR_STR(ABC), 3600);
+        reset(at, EIO);
+        (void) corr_store_take_back(store, CORR_STR(ABC), 0);
+        done = done && calls < at;
+        bad += !whereabouts();
+    }
+
+    ok(bad == 0 && failed > 2, "%d calls failed, one by one, and nothing was "
+       "lost", at - 2);
+}
+
+
+static void
+marking(void)
+{
+    char  id[CORR_STORE_ID + 1], path[CORR_STORE_PATH];
+    FILE *f;
+
+    static const char  one[] = "5f0e2d8c-8f0c-4a55-9d0b-0a6a2a2c4f11";
+    static const char  two[] = "00000000-8f0c-4a55-9d0b-0a6a2a2c4f11";
+
+    reset(0, 0);
+    is_int(corr_store_holds(store), CORR_STORE_OK, "the store has shelves");
+    is_int(corr_store_read_mark(store, id), CORR_STORE_ABSENT, "no mark");
+    is_int(corr_store_write_mark(store, one), CORR_STORE_OK, "it gets one");
+    is_int(corr_store_write_mark(store, two), CORR_STORE_REFUSED, "once");
+    is_int(corr_store_read_mark(store, id), CORR_STORE_OK, "there it is");
+    ok(strcmp(id, one) == 0, "the first one: %s", id);
+    is_int(temporary(), 0, "nothing temporary is left");
+
+    snprintf(path, sizeof(path), "%s/" CORR_STORE_MARK, root);
+    f = fopen(path, "w");
+    fputs("what is\nthis?", f);
+    fclose(f);
+    is_int(corr_store_read_mark(store, id), CORR_STORE_OK, "whatever it is");
+    ok(strcmp(id, "what") == 0, "%s", id);
+    unlink(path);
+
+    reset(1, EIO);
+    ok(corr_store_write_mark(store, one) != CORR_STORE_OK, "not written");
+    reset(0, 0);
+    is_int(corr_store_read_mark(store, id), CORR_STORE_ABSENT, "is no mark");
+}
+
+
 /* Broken content, of another length, is replaced. */
 
 static void
@@ -804,6 +982,9 @@ main(void)
     failures();
     crashes();
     collecting();
+    discarding();
+    discarding_fails();
+    marking();
     crowd();
     broken();
     limits();
