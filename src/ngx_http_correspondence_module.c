@@ -17,6 +17,7 @@
 #include "lib/tracking.h"
 #include "pages/health.h"
 #include "services/captcha.h"
+#include "services/collector.h"
 #include "services/gateway.h"
 #include "services/jobs.h"
 #include "services/passwords.h"
@@ -57,6 +58,14 @@ static ngx_conf_enum_t  corr_captcha[] = {
     { ngx_string("off"), 0 },
     { ngx_string("on"), 1 },
     { ngx_string("always"), 2 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  corr_collect[] = {
+    { ngx_string("off"), CORR_COLLECT_OFF },
+    { ngx_string("on"), CORR_COLLECT_ON },
+    { ngx_string("force"), CORR_COLLECT_FORCE },
     { ngx_null_string, 0 }
 };
 
@@ -153,6 +162,13 @@ static ngx_command_t  corr_commands[] = {
       offsetof(corr_settings_t, captcha),
       &corr_captcha },
 
+    { ngx_string("correspondence_collect"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(corr_settings_t, collect),
+      &corr_collect },
+
     /* identity */
 
     corr_directive("identity_without", NGX_CONF_TAKE2,
@@ -214,6 +230,7 @@ corr_create_main_conf(ngx_conf_t *cf)
     s->upload_types = NGX_CONF_UNSET_PTR;
     s->cookie_secure = NGX_CONF_UNSET_UINT;
     s->captcha = NGX_CONF_UNSET_UINT;
+    s->collect = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&mcf->locations, cf->pool, 4,
                        sizeof(corr_loc_conf_t *))
@@ -246,6 +263,7 @@ corr_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(s->cookie_secure, 2);
     ngx_conf_init_uint_value(s->captcha, 1);
+    ngx_conf_init_uint_value(s->collect, CORR_COLLECT_ON);
 
     if (s->thread_pool.len == 0) {
         ngx_str_set(&s->thread_pool, "correspondence");

@@ -79,6 +79,7 @@
     number(sec,  relay_lease,             60,               1,      INT32_MAX)\
     number(msec, seal_interval,           5000,             10,     INT32_MAX)\
     number(sec,  collect_grace,           24 * 60 * 60,     1,      INT32_MAX)\
+    number(sec,  collect_keep,            30 * 24 * 60 * 60, 0,     INT32_MAX)\
     number(msec, page_timeout,            30000,            100,    INT32_MAX)\
     number(num,  gateway_connections,     256,              1,      65535)
 

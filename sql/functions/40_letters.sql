@@ -559,6 +559,18 @@ $$;
 
 -- The store of files ----------------------------------------------------------------
 
+-- store_marked() → true: a store bears this database's id from now on, and
+-- one without is not it.
+CREATE OR REPLACE FUNCTION store_marked() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    UPDATE installation SET store_marked_at = now()
+     WHERE store_marked_at IS NULL;
+    RETURN FOUND;
+END
+$$;
+
 -- files_unreferenced(JSON list of hex SHA-256) → sha256: those that no row
 -- names.  For the collector, which has looked at their age.
 CREATE OR REPLACE FUNCTION files_unreferenced(p_hashes jsonb)
@@ -570,7 +582,7 @@ SET search_path = correspondence, pg_temp AS $$
                         WHERE f.sha256 = decode(h, 'hex'))
 $$;
 
--- file_removal_begin(sha256) → true: unlink it after this is committed, then
+-- file_removal_begin(sha256) → true: take it away after this is committed, then
 -- call file_removal_end.  false: somebody refers to it again, and no mark is
 -- left.  Holds the content's lock against new rows of it.
 CREATE OR REPLACE FUNCTION file_removal_begin(p_sha256 bytea)

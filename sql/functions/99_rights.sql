@@ -11,8 +11,8 @@ REVOKE ALL ON SCHEMA correspondence FROM PUBLIC;
 GRANT USAGE ON SCHEMA correspondence TO correspondence_portal;
 
 GRANT SELECT ON letters, drafts, events, referrals, corrections, tickets,
-    ticket_messages, files, file_removals, companies, units, books, canned,
-    register_counters, settings, substitutes, letter_viewers, submissions,
+    ticket_messages, files, file_removals, installation, companies, units,
+    books, canned, register_counters, settings, substitutes, letter_viewers, submissions,
     jalali_days, calendar_days, schema_migrations, identity_tasks,
     message_attempts, audit, audit_pending, audit_chain, audit_checks,
     reply_drafts, staff_units, expert_letters, settings_known, inbox_new,

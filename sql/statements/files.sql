@@ -44,11 +44,20 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
             OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id)));
 
 -- The collector; see functions/40_letters.sql.
+-- → id; marked: a store bears it; files: there are rows
+-- name: store_known
+SELECT i.id::text AS id, i.store_marked_at IS NOT NULL AS marked,
+       EXISTS (SELECT FROM files) AS files
+  FROM installation AS i;
+
+-- name: store_marked
+SELECT store_marked() AS ok;
+
 --   $1 JSON list of hex SHA-256 → sha256 (hex): no row names them
 -- name: files_unreferenced
 SELECT encode(sha256, 'hex') AS sha256 FROM files_unreferenced($1::jsonb);
 
---   $1 sha256 (hex) → ok: unlink it, then end
+--   $1 sha256 (hex) → ok: take it away, then end
 -- name: file_removal_begin
 SELECT file_removal_begin(decode($1::text, 'hex')) AS ok;
 

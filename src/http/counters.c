@@ -1,5 +1,6 @@
 #include "counters.h"
 
+#include "../services/collector.h"
 #include "../services/relay.h"
 
 
@@ -9,6 +10,7 @@
 static ngx_int_t corr_counters_init(ngx_shm_zone_t *zone, void *data);
 static void corr_counters_tick(ngx_event_t *ev);
 static void corr_counters_refresh(corr_worker_t *w);
+static void corr_counters_collected(corr_worker_t *w);
 static void corr_counters_keep(corr_counters_t *counters,
     corr_client_figures_t *figures);
 static ngx_uint_t corr_counters_route(corr_page_t *p);
@@ -177,6 +179,23 @@ corr_counters_refresh(corr_worker_t *w)
         f[CORR_CLIENT_RELAY].failures = relay.failed;
         f[CORR_CLIENT_RELAY].in_flight = relay.in_flight;
     }
+
+    if (w->collector) {
+        corr_counters_collected(w);
+    }
+}
+
+
+static void
+corr_counters_collected(corr_worker_t *w)
+{
+    corr_collector_counts_t  counts;
+
+    corr_collector_counts(w->collector, &counts);
+
+    corr_counters_add(w, CORR_COUNT_STORE_TRASHED, counts.trashed);
+    corr_counters_add(w, CORR_COUNT_STORE_REMOVED, counts.removed);
+    corr_counters_add(w, CORR_COUNT_STORE_HELD, counts.held);
 }
 
 

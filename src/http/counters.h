@@ -29,6 +29,9 @@ typedef enum {
     CORR_COUNT_SCANNED_CLEAN,
     CORR_COUNT_SCANNED_INFECTED,
     CORR_COUNT_SCANNED_NOT,              /* no verdict */
+    CORR_COUNT_STORE_TRASHED,
+    CORR_COUNT_STORE_REMOVED,
+    CORR_COUNT_STORE_HELD,
     CORR_COUNTS
 } corr_count_e;
 

@@ -322,7 +322,12 @@ corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c)
         { "sessions_ended_total", "Sessions that their owner ended" },
         { "scanned_clean_total", "Files clamd found nothing in" },
         { "scanned_infected_total", "Files refused for a virus" },
-        { "scanned_not_total", "Files clamd gave no verdict on" }
+        { "scanned_not_total", "Files clamd gave no verdict on" },
+        { "store_files_trashed_total",
+          "Files without a row put into the trash" },
+        { "store_files_removed_total", "Such files removed for good" },
+        { "store_files_held_total",
+          "Such files left where they are: too many at once" }
     };
 
     for (i = 0; i < CORR_COUNTS; i++) {

@@ -121,7 +121,9 @@ typedef struct {
     time_t                   relay_lease;
     ngx_msec_t               seal_interval;
     ngx_str_t                audit_head;     /* file that gets the head */
+    ngx_uint_t               collect;        /* services/collector.h */
     time_t                   collect_grace;  /* orphan files */
+    time_t                   collect_keep;   /* in the trash; 0: not at all */
 
     ngx_msec_t               page_timeout;   /* one wait of a page */
     ngx_uint_t               gateway_connections;  /* of a worker */

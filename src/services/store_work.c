@@ -23,12 +23,13 @@ typedef struct {
 
 
 typedef struct {
-    corr_store_list_t        list;       /* n: found, or removed */
+    corr_store_list_t        list;       /* n: found, or gone */
     corr_store_t            *store;
     ngx_uint_t               prefix;
-    ngx_uint_t               wanted;
+    corr_store_fate_pt       fate;
     time_t                   age;
-    unsigned char            after[CORR_STORE_HASH];
+    unsigned char            hash[CORR_STORE_HASH];    /* or that before */
+    char                     id[CORR_STORE_ID + 1];
     unsigned                 goes_on:1;
 } corr_store_job_t;
 
@@ -65,7 +66,9 @@ static int corr_scan_run(void *data);
 static int corr_scan_found(void *data,
     const unsigned char hash[CORR_STORE_HASH], uint64_t size, int64_t mtime);
 static void corr_scan_wipe(void *data);
-static int corr_remove_run(void *data);
+static corr_store_error_e corr_scan_whose(corr_store_job_t *job);
+static int corr_fate_run(void *data);
+static int corr_mark_run(void *data);
 
 
 corr_spool_t *
@@ -408,8 +411,8 @@ corr_spool_errno(const corr_spool_t *spool)
 
 corr_task_t *
 corr_store_scan_task(corr_store_t *store, corr_threads_t *threads,
-    corr_owner_t *owner, ngx_uint_t prefix, const unsigned char *after,
-    time_t age, ngx_msec_t timeout)
+    corr_owner_t *owner, const char *id, ngx_uint_t prefix,
+    const unsigned char *after, time_t age, ngx_msec_t timeout)
 {
     corr_task_t       *task;
     corr_store_job_t  *job;
@@ -425,10 +428,11 @@ corr_store_scan_task(corr_store_t *store, corr_threads_t *threads,
     job->store = store;
     job->prefix = prefix;
     job->age = age;
+    ngx_memcpy(job->id, id, CORR_STORE_ID + 1);
 
     if (after != NULL) {
         job->goes_on = 1;
-        ngx_memcpy(job->after, after, CORR_STORE_HASH);
+        ngx_memcpy(job->hash, after, CORR_STORE_HASH);
     }
 
     corr_task_post(task, timeout);
@@ -459,12 +463,48 @@ corr_scan_run(void *data)
         return CORR_INVALID;
     }
 
-    job->list.error = corr_store_scan(job->store, (unsigned) job->prefix,
-                                      job->goes_on ? job->after : NULL,
-                                      job->age, corr_scan_found, job);
+    job->list.error = corr_scan_whose(job);
+
+    if (job->list.error == CORR_STORE_OK
+        && (job->list.whose == CORR_STORE_OURS
+            || job->list.whose == CORR_STORE_UNMARKED))
+    {
+        job->list.error = corr_store_scan(job->store, (unsigned) job->prefix,
+                                          job->goes_on ? job->hash : NULL,
+                                          job->age, corr_scan_found, job);
+    }
+
     job->list.err = ngx_errno;
 
     return job->list.error == CORR_STORE_OK ? CORR_OK : CORR_INVALID;
+}
+
+
+static corr_store_error_e
+corr_scan_whose(corr_store_job_t *job)
+{
+    corr_store_error_e   error;
+    corr_store_list_t   *list;
+
+    list = &job->list;
+    error = corr_store_read_mark(job->store, list->id);
+
+    if (error == CORR_STORE_OK) {
+        list->whose = ngx_strcmp(list->id, job->id) == 0 ? CORR_STORE_OURS
+                                                         : CORR_STORE_OTHERS;
+        return CORR_STORE_OK;
+    }
+
+    if (error != CORR_STORE_ABSENT) {
+        return error;
+    }
+
+    error = corr_store_holds(job->store);
+
+    list->whose = error == CORR_STORE_ABSENT ? CORR_STORE_BARE
+                                             : CORR_STORE_UNMARKED;
+
+    return error == CORR_STORE_ABSENT ? CORR_STORE_OK : error;
 }
 
 
@@ -498,36 +538,26 @@ corr_scan_wipe(void *data)
 
 
 corr_task_t *
-corr_store_remove_task(corr_store_t *store, corr_threads_t *threads,
-    corr_owner_t *owner, const corr_str_t *hashes, ngx_uint_t n, time_t age,
+corr_store_fate_task(corr_store_t *store, corr_threads_t *threads,
+    corr_owner_t *owner, corr_store_fate_pt fate, corr_str_t hash, time_t age,
     ngx_msec_t timeout)
 {
-    ngx_uint_t         i;
     corr_task_t       *task;
     corr_store_job_t  *job;
 
-    task = corr_task_create(threads, owner, "store remove",
-                            sizeof(corr_store_job_t), corr_remove_run, NULL);
+    task = corr_task_create(threads, owner, "store fate",
+                            sizeof(corr_store_job_t), corr_fate_run, NULL);
     if (task == NULL) {
         return NULL;
     }
 
     job = task->data;
     job->store = store;
+    job->fate = fate;
     job->age = age;
-    job->wanted = n;
 
-    job->list.hashes = ngx_pcalloc(task->op.pool, n * CORR_STORE_HASH + 1);
-
-    if (job->list.hashes == NULL) {
-        corr_op_free(&task->op);
-        return NULL;
-    }
-
-    for (i = 0; i < n; i++) {
-        if (hashes[i].len == CORR_STORE_HASH) {
-            ngx_memcpy(job->list.hashes[i], hashes[i].data, CORR_STORE_HASH);
-        }
+    if (hash.len == CORR_STORE_HASH) {
+        ngx_memcpy(job->hash, hash.data, CORR_STORE_HASH);
     }
 
     corr_task_post(task, timeout);
@@ -537,26 +567,56 @@ corr_store_remove_task(corr_store_t *store, corr_threads_t *threads,
 
 
 static int
-corr_remove_run(void *data)
+corr_fate_run(void *data)
 {
-    ngx_uint_t           i;
-    corr_store_job_t    *job = data;
-    corr_store_error_e   error;
+    corr_store_job_t  *job = data;
 
-    for (i = 0; i < job->wanted; i++) {
-        error = corr_store_remove(job->store,
-                                  corr_make_str(job->list.hashes[i],
-                                                CORR_STORE_HASH),
-                                  job->age);
+    job->list.error = job->fate(job->store,
+                                corr_make_str(job->hash, CORR_STORE_HASH),
+                                job->age);
+    job->list.err = ngx_errno;
 
-        if (error == CORR_STORE_OK) {
-            job->list.n++;
+    if (job->list.error == CORR_STORE_OK) {
+        job->list.n = 1;
 
-        } else if (error != CORR_STORE_ABSENT) {
-            job->list.error = error;
-            job->list.err = ngx_errno;
-        }
+    } else if (job->list.error == CORR_STORE_ABSENT) {
+        job->list.error = CORR_STORE_OK;
     }
+
+    return job->list.error == CORR_STORE_OK ? CORR_OK : CORR_INVALID;
+}
+
+
+corr_task_t *
+corr_store_mark_task(corr_store_t *store, corr_threads_t *threads,
+    corr_owner_t *owner, const char *id, ngx_msec_t timeout)
+{
+    corr_task_t       *task;
+    corr_store_job_t  *job;
+
+    task = corr_task_create(threads, owner, "store mark",
+                            sizeof(corr_store_job_t), corr_mark_run, NULL);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    job = task->data;
+    job->store = store;
+    ngx_memcpy(job->id, id, CORR_STORE_ID + 1);
+
+    corr_task_post(task, timeout);
+
+    return task;
+}
+
+
+static int
+corr_mark_run(void *data)
+{
+    corr_store_job_t  *job = data;
+
+    job->list.error = corr_store_write_mark(job->store, job->id);
+    job->list.err = ngx_errno;
 
     return job->list.error == CORR_STORE_OK ? CORR_OK : CORR_INVALID;
 }

@@ -87,29 +87,47 @@ void corr_spool_release(corr_spool_t *spool);
  * behind the last.
  */
 
+typedef enum {
+    CORR_STORE_OURS = 0,
+    CORR_STORE_OTHERS,           /* id says whose */
+    CORR_STORE_UNMARKED,
+    CORR_STORE_BARE              /* and nothing was ever placed in it */
+} corr_store_whose_e;
+
 typedef struct {
     corr_store_error_e   error;
     ngx_err_t            err;
+    corr_store_whose_e   whose;
+    char                 id[CORR_STORE_ID + 1];
     size_t               n;
     unsigned char      (*hashes)[CORR_STORE_HASH];   /* live with the task */
     unsigned             more:1;
 } corr_store_list_t;
 
-/* after: a hash, copied, or NULL. */
+/*
+ * id: of the database; of a store that is another's, or bare, nothing is
+ * listed.  after: a hash, copied, or NULL.
+ */
 corr_task_t *corr_store_scan_task(corr_store_t *store,
-    corr_threads_t *threads, corr_owner_t *owner, ngx_uint_t prefix,
-    const unsigned char *after, time_t age, ngx_msec_t timeout);
+    corr_threads_t *threads, corr_owner_t *owner, const char *id,
+    ngx_uint_t prefix, const unsigned char *after, time_t age,
+    ngx_msec_t timeout);
 
 /* NULL if it did not run to its end. */
 const corr_store_list_t *corr_store_list(const corr_task_t *task);
 
 /*
- * Removes those (copied) that still are older than `age` seconds; n of the
- * list is how many went.
+ * One file (its hash is copied) meets its fate; n of the list is 0 if it is
+ * no longer there, or not older than `age` seconds.
  */
-corr_task_t *corr_store_remove_task(corr_store_t *store,
-    corr_threads_t *threads, corr_owner_t *owner,
-    const corr_str_t *hashes, ngx_uint_t n, time_t age, ngx_msec_t timeout);
+corr_task_t *corr_store_fate_task(corr_store_t *store,
+    corr_threads_t *threads, corr_owner_t *owner, corr_store_fate_pt fate,
+    corr_str_t hash, time_t age, ngx_msec_t timeout);
+
+/* FAILED with REFUSED in the list: another one came first. */
+corr_task_t *corr_store_mark_task(corr_store_t *store,
+    corr_threads_t *threads, corr_owner_t *owner, const char *id,
+    ngx_msec_t timeout);
 
 
 #endif /* CORR_STORE_WORK_H */

@@ -255,6 +255,18 @@ $pg->call($db, 'file_removal_end', $free);
 ok $pg->send_letter($db, $ali, limits => $more,
                     files => Cluster::file_list('{')), 'afterwards again';
 
+my $known = $pg->call($db, 'store_known')->[0];
+like $known->{id}, qr/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+   'the database has an id';
+is $known->{marked}, 0, 'no store bears it yet';
+is $known->{files}, 1, 'there are files';
+is $pg->call($db, 'store_marked')->[0]{ok}, 1, 'now one does';
+is $pg->call($db, 'store_marked')->[0]{ok}, 0, 'once';
+is_deeply $pg->call($db, 'store_known')->[0], { %$known, marked => 1 },
+   'which stays known';
+ok !eval { $db->do('UPDATE installation SET id = gen_random_uuid()') },
+   'an id that the portal cannot change';
+
 # Tickets ----------------------------------------------------------------------------
 
 my @ticket = (Cluster::key(), 'موضوع', 'متن', Cluster::file_list('t'));

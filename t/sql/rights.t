@@ -69,7 +69,7 @@ my %open = map { $_ => 1 } qw(
     signup_request signup_verify signup_claim login_code_mobile code_request
     code_resend code_state login_code_verify recover_verify recover_granted
     recover_password login_try login_done login_renew identity_result identity_claim
-    track files_unreferenced file_removal_begin file_removal_end housekeeping
+    track store_marked files_unreferenced file_removal_begin file_removal_end housekeeping
     staff_login_try staff_login_done staff_login_renew staff_totp_try staff_totp_done
     company_claim company_result
     invitation_show invitation_password invitation_totp invitation_done
