@@ -64,8 +64,9 @@ is(@rows, 6, 'six contents, two of them sent twice');
 
 my ($end, $lines, $sum) = fsck($store, 'correspondence');
 is_deeply([ $end, $lines, $sum ],
-          [ 0, [], { good => 6, missing => 0, damaged => 0, extra => 0,
-                     new => 0 } ], 'nothing to say') or diag explain $sum;
+          [ 0, [], { good => 6, missing => 0, trashed => 0, damaged => 0,
+                     extra => 0, new => 0, back => 0 } ], 'nothing to say')
+    or diag explain $sum;
 
 
 # One of each.
@@ -100,24 +101,35 @@ sub plant {
     return $hash;
 }
 
+$i->own_dir("$store/trash");
+
 my @back = (
     keep($rows[0], sub { unlink $_[0] }),
     keep($rows[1], sub { put($_[0], $_[1] ^ "\0" x 500 . "\1") }),
     keep($rows[2], sub { put($_[0], substr $_[1], 0, -1) }),
     keep($rows[3], sub { put($_[0], '') }),
+    keep($rows[4], sub { rename $_[0], "$store/trash/$rows[4]{hash}" }),
+    keep($rows[5], sub { unlink $_[0] }),
 );
+
+# In the trash: one that nobody misses, and one that cannot be the missing one.
+
+put("$store/trash/" . sha256_hex('of nobody'), 'of nobody');
+put("$store/trash/$rows[5]{hash}", 'x');
+
 my $old = plant('an old one of nobody', 2 * 86400);
 my $new = plant('a new one of nobody', 10);
 my @planted = sort "missing $rows[0]{hash} $rows[0]{size}",
     "damaged $rows[1]{hash} $rows[1]{size}",
     "damaged $rows[2]{hash} " . ($rows[2]{size} - 1),
-    "damaged $rows[3]{hash} 0", "extra $old 20";
+    "damaged $rows[3]{hash} 0", "trashed $rows[4]{hash} $rows[4]{size}",
+    "missing $rows[5]{hash} $rows[5]{size}", "extra $old 20";
 
 ($end, $lines, $sum) = fsck($store, 'correspondence');
 is($end, 1, 'differences');
 is_deeply($lines, \@planted, 'each that was planted, and no other');
-is_deeply($sum, { good => 2, missing => 1, damaged => 3, extra => 1,
-                  new => 1 }, 'and their sums');
+is_deeply($sum, { good => 0, missing => 2, trashed => 1, damaged => 3,
+                  extra => 1, new => 1, back => 0 }, 'and their sums');
 
 ($end, $lines) = fsck($store, 'correspondence', '-q');
 is_deeply($lines, [ grep { !/$rows[1]{hash}/ } @planted ],
@@ -126,6 +138,11 @@ is_deeply($lines, [ grep { !/$rows[1]{hash}/ } @planted ],
 ($end, $lines) = fsck($store, 'correspondence', '-a', 5);
 is_deeply($lines, [ sort @planted, "extra $new 19" ],
           'a shorter age finds the new one');
+
+($end, $lines) = fsck($store, 'correspondence', '-t');
+is_deeply([ $end, $lines ],
+          [ 1, [ sort map { s/^trashed/back/r } @planted ] ],
+          'what lies whole in the trash is taken back');
 
 # the same bytes sent again mend what is gone, cut or turned
 

@@ -2,20 +2,28 @@
  * Compares what rows say about files with the directory where they lie.
  * sql/fsck asks the database and runs this:
  *
- *     corr-fsck [-q] [-a SECONDS] STORE < ROWS
+ *     corr-fsck [-q] [-t] [-a SECONDS] [-i ID] STORE < ROWS
  *
  * ROWS are lines "HASH SIZE" (the statement files_hashes), in any order, made
  * before this runs: a file is placed before its row is committed, so that
  * none can be missing because it is new.  Prints a line for each difference:
  *
  *     missing HASH SIZE    a row names it, there is no such file
+ *     trashed HASH SIZE    not at its place, but in the trash
  *     damaged HASH SIZE    the bytes are not those that were taken
- *     extra HASH SIZE      no row names it; the collector will remove it
+ *     extra HASH SIZE      no row names it; the collector will put it into
+ *                          the trash
+ *     marked ID            the store is another database's than ID of -i, or
+ *                          nobody's ("none")
+ *
+ * With -t what rows name is taken out of the trash, also in place of what is
+ * damaged: "back HASH SIZE", which is no difference any more.  In a store that
+ * is another database's nothing is.
  *
  * An extra file younger than SECONDS (a day unless given: the collector's
  * grace) may have its row yet to come and is only counted.  With -q lengths
- * are compared and nothing is read.  Ends with 0 when there is no difference,
- * 1 when there is one, 2 when it could not look.
+ * are compared and nothing is read but what -t takes back.  Ends with 0 when
+ * there is no difference, 1 when there is one, 2 when it could not look.
  */
 
 #include "../services/store.h"
@@ -46,22 +54,36 @@ typedef struct {
     corr_fsck_row_t  *rows;       /* sorted by hash */
     size_t            nrows;
     int64_t           young;      /* extra files from then on are new */
+    const char       *id;         /* the database's, or NULL */
     int               quick;
+    int               take_back;
     int               failed;
     uint64_t          good;
     uint64_t          fresh;
     uint64_t          missing;
+    uint64_t          trashed;
+    uint64_t          back;
     uint64_t          damaged;
     uint64_t          extra;
+    uint64_t          marked;     /* as another's */
 } corr_fsck_t;
 
 
+static int corr_fsck_options(corr_fsck_t *fsck, int argc, char **argv);
 static int corr_fsck_usage(void);
+static int corr_fsck_mark(corr_fsck_t *fsck);
 static int corr_fsck_read(corr_fsck_t *fsck, FILE *in);
 static int corr_fsck_line(corr_fsck_row_t *row, const char *line);
 static int corr_fsck_compare(const void *one, const void *two);
 static int corr_fsck_found(void *data,
     const unsigned char hash[CORR_STORE_HASH], uint64_t size, int64_t mtime);
+static int corr_fsck_damaged(corr_fsck_t *fsck,
+    const unsigned char *hash, uint64_t size);
+static int corr_fsck_trash(corr_fsck_t *fsck);
+static int corr_fsck_discarded(void *data,
+    const unsigned char hash[CORR_STORE_HASH], uint64_t size, int64_t mtime);
+static int corr_fsck_back(corr_fsck_t *fsck, const unsigned char *hash);
+static int corr_fsck_cannot(corr_fsck_t *fsck, const unsigned char *hash);
 static int corr_fsck_whole(corr_fsck_t *fsck, const unsigned char *hash);
 static int corr_fsck_hash(FILE *file, char hex[CORR_STORE_HASH + 1]);
 static int corr_fsck_scan(corr_fsck_t *fsck);
@@ -72,37 +94,15 @@ static void corr_fsck_say(const char *what, const unsigned char *hash,
 int
 main(int argc, char **argv)
 {
-    int          c;
-    long         age = CORR_FSCK_AGE;
-    char        *end, error[CORR_SERVICE_ERROR];
+    char         error[CORR_SERVICE_ERROR];
     corr_fsck_t  fsck;
 
     memset(&fsck, 0, sizeof(corr_fsck_t));
 
-    while ((c = getopt(argc, argv, "qa:")) != -1) {
-        switch (c) {
-
-        case 'q':
-            fsck.quick = 1;
-            break;
-
-        case 'a':
-            age = strtol(optarg, &end, 10);
-            if (age < 0 || end == optarg || *end != '\0') {
-                return corr_fsck_usage();
-            }
-            break;
-
-        default:
-            return corr_fsck_usage();
-        }
-    }
-
-    if (optind + 1 != argc) {
+    if (corr_fsck_options(&fsck, argc, argv) == -1) {
         return corr_fsck_usage();
     }
 
-    fsck.young = (int64_t) time(NULL) - age;
     fsck.store = corr_store_open(argv[optind], error);
 
     if (fsck.store == NULL) {
@@ -110,27 +110,109 @@ main(int argc, char **argv)
         return 2;
     }
 
-    if (corr_fsck_read(&fsck, stdin) == -1 || corr_fsck_scan(&fsck) == -1) {
+    if (corr_fsck_read(&fsck, stdin) == -1 || corr_fsck_mark(&fsck) == -1
+        || corr_fsck_scan(&fsck) == -1)
+    {
         return 2;
     }
 
     fprintf(stderr, "%" PRIu64 " good, %" PRIu64 " missing, %" PRIu64
-            " damaged, %" PRIu64 " extra, %" PRIu64 " new\n", fsck.good,
-            fsck.missing, fsck.damaged, fsck.extra, fsck.fresh);
+            " trashed, %" PRIu64 " damaged, %" PRIu64 " extra, %" PRIu64
+            " new, %" PRIu64 " back\n", fsck.good, fsck.missing, fsck.trashed,
+            fsck.damaged, fsck.extra, fsck.fresh, fsck.back);
 
     free(fsck.rows);
     corr_store_close(fsck.store);
 
-    return fsck.missing || fsck.damaged || fsck.extra ? 1 : 0;
+    return fsck.missing || fsck.trashed || fsck.damaged || fsck.extra
+           || fsck.marked ? 1 : 0;
+}
+
+
+static int
+corr_fsck_options(corr_fsck_t *fsck, int argc, char **argv)
+{
+    int    c;
+    long   age = CORR_FSCK_AGE;
+    char  *end;
+
+    while ((c = getopt(argc, argv, "qta:i:")) != -1) {
+        switch (c) {
+
+        case 'q':
+            fsck->quick = 1;
+            break;
+
+        case 't':
+            fsck->take_back = 1;
+            break;
+
+        case 'a':
+            age = strtol(optarg, &end, 10);
+            if (age < 0 || end == optarg || *end != '\0') {
+                return -1;
+            }
+            break;
+
+        case 'i':
+            fsck->id = *optarg ? optarg : NULL;
+            break;
+
+        default:
+            return -1;
+        }
+    }
+
+    fsck->young = (int64_t) time(NULL) - age;
+
+    return optind + 1 == argc ? 0 : -1;
 }
 
 
 static int
 corr_fsck_usage(void)
 {
-    fprintf(stderr, "usage: corr-fsck [-q] [-a SECONDS] STORE < ROWS\n");
+    fprintf(stderr, "usage: corr-fsck [-q] [-t] [-a SECONDS] [-i ID] STORE "
+            "< ROWS\n");
 
     return 2;
+}
+
+
+/* A store that lost its mark may still have in it what rows name. */
+
+static int
+corr_fsck_mark(corr_fsck_t *fsck)
+{
+    char                 id[CORR_STORE_ID + 1] = "none";
+    corr_store_error_e   error;
+
+    if (fsck->id == NULL) {
+        return 0;
+    }
+
+    error = corr_store_read_mark(fsck->store, id);
+
+    if (error != CORR_STORE_OK && error != CORR_STORE_ABSENT) {
+        fprintf(stderr, "corr-fsck: " CORR_STORE_MARK ": %s\n",
+                strerror(errno));
+        return -1;
+    }
+
+    if (strcmp(id, fsck->id) == 0) {
+        return 0;
+    }
+
+    printf("marked %s\n", id);
+    fsck->marked = 1;
+
+    if (fsck->take_back && error == CORR_STORE_OK) {
+        fprintf(stderr, "corr-fsck: the store is of the database %s, the rows "
+                "are of %s: nothing is taken back\n", id, fsck->id);
+        fsck->take_back = 0;
+    }
+
+    return 0;
 }
 
 
@@ -227,6 +309,10 @@ corr_fsck_scan(corr_fsck_t *fsck)
         }
     }
 
+    if (corr_fsck_trash(fsck) == -1) {
+        return -1;
+    }
+
     for (i = 0; i < fsck->nrows; i++) {
 
         if (!fsck->rows[i].seen) {
@@ -268,10 +354,7 @@ corr_fsck_found(void *data, const unsigned char hash[CORR_STORE_HASH],
                               : fsck->quick ? 1 : corr_fsck_whole(fsck, hash);
 
     if (whole == -1) {
-        fprintf(stderr, "corr-fsck: %.*s: %s\n", CORR_STORE_HASH,
-                (const char *) hash, strerror(errno));
-        fsck->failed = 1;
-        return 1;
+        return corr_fsck_cannot(fsck, hash);
     }
 
     if (whole) {
@@ -279,10 +362,120 @@ corr_fsck_found(void *data, const unsigned char hash[CORR_STORE_HASH],
         return 0;
     }
 
+    return corr_fsck_damaged(fsck, hash, size);
+}
+
+
+static int
+corr_fsck_damaged(corr_fsck_t *fsck, const unsigned char *hash,
+    uint64_t size)
+{
+    int  back;
+
+    back = fsck->take_back ? corr_fsck_back(fsck, hash) : 0;
+
+    if (back == -1) {
+        return corr_fsck_cannot(fsck, hash);
+    }
+
+    if (back) {
+        corr_fsck_say("back", hash, size);
+        fsck->back++;
+        return 0;
+    }
+
     corr_fsck_say("damaged", hash, size);
     fsck->damaged++;
 
     return 0;
+}
+
+
+/* Behind all others, so that what is at its place was seen. */
+
+static int
+corr_fsck_trash(corr_fsck_t *fsck)
+{
+    if (fsck->nrows
+        && corr_store_scan(fsck->store, CORR_STORE_TRASH, NULL, 0,
+                           corr_fsck_discarded, fsck)
+           != CORR_STORE_OK)
+    {
+        fprintf(stderr, "corr-fsck: trash: %s\n", strerror(errno));
+        return -1;
+    }
+
+    return fsck->failed ? -1 : 0;
+}
+
+
+static int
+corr_fsck_discarded(void *data, const unsigned char hash[CORR_STORE_HASH],
+    uint64_t size, int64_t mtime)
+{
+    int               back;
+    corr_fsck_t      *fsck = data;
+    corr_fsck_row_t  *row;
+
+    (void) mtime;
+
+    row = bsearch(hash, fsck->rows, fsck->nrows, sizeof(corr_fsck_row_t),
+                  corr_fsck_compare);
+
+    /* one of another length would be no help */
+
+    if (row == NULL || row->seen || row->size != size) {
+        return 0;
+    }
+
+    back = fsck->take_back ? corr_fsck_back(fsck, hash) : 0;
+
+    if (back == -1) {
+        return corr_fsck_cannot(fsck, hash);
+    }
+
+    /* damaged there: then it is missing */
+
+    if (fsck->take_back && !back) {
+        return 0;
+    }
+
+    row->seen = 1;
+    corr_fsck_say(back ? "back" : "trashed", hash, size);
+    fsck->back += back ? 1 : 0;
+    fsck->trashed += back ? 0 : 1;
+
+    return 0;
+}
+
+
+/* 1, 0 when there is none or it is damaged, or -1. */
+
+static int
+corr_fsck_back(corr_fsck_t *fsck, const unsigned char *hash)
+{
+    corr_store_error_e  error;
+
+    error = corr_store_take_back(fsck->store,
+                                 corr_make_str((unsigned char *) hash,
+                                               CORR_STORE_HASH), 0);
+
+    if (error == CORR_STORE_ABSENT || error == CORR_STORE_REFUSED) {
+        return 0;
+    }
+
+    return error == CORR_STORE_OK ? 1 : -1;
+}
+
+
+static int
+corr_fsck_cannot(corr_fsck_t *fsck, const unsigned char *hash)
+{
+    fprintf(stderr, "corr-fsck: %.*s: %s\n", CORR_STORE_HASH,
+            (const char *) hash, strerror(errno));
+    fsck->failed = 1;
+
+    return 1;
 }
 
 
