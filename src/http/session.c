@@ -83,7 +83,8 @@ static corr_str_t corr_session_handle(corr_page_t *p, corr_str_t hash);
 static corr_str_t corr_session_members(corr_page_t *p, corr_who_e who,
     int64_t id);
 static corr_str_t corr_session_where(corr_page_t *p);
-static ngx_int_t corr_session_unavailable(corr_page_t *p, corr_op_t *op);
+static ngx_int_t corr_session_unavailable(corr_page_t *p,
+    corr_redis_op_t *redis);
 static corr_session_work_t *corr_session_work(corr_page_t *p);
 static corr_str_t corr_session_text(corr_page_t *p, const char *format, ...);
 static time_t corr_session_idle(corr_page_t *p);
@@ -181,7 +182,7 @@ corr_session_found(corr_page_t *p)
         find = work->find[i];
 
         if (find->op.status != CORR_OP_OK) {
-            return corr_session_unavailable(p, &find->op);
+            return corr_session_unavailable(p, find);
         }
 
         if (find->reply.kind != CORR_REDIS_STRING) {
@@ -481,7 +482,7 @@ corr_session_stored(corr_page_t *p)
     corr_session_work_t  *work = corr_session_work(p);
 
     if (work->get->op.status != CORR_OP_OK) {
-        return corr_session_unavailable(p, &work->get->op);
+        return corr_session_unavailable(p, work->get);
     }
 
     return work->then(p);
@@ -559,7 +560,7 @@ corr_session_listed(corr_page_t *p)
     corr_session_work_t   *work = corr_session_work(p);
 
     if (work->list->op.status != CORR_OP_OK) {
-        return corr_session_unavailable(p, &work->list->op);
+        return corr_session_unavailable(p, work->list);
     }
 
     reply = &work->list->reply;
@@ -663,7 +664,7 @@ corr_session_timed(corr_page_t *p)
     for (i = 0, n = 0; i < list->nelts; i++) {
 
         if (info[i].left->op.status != CORR_OP_OK) {
-            return corr_session_unavailable(p, &info[i].left->op);
+            return corr_session_unavailable(p, info[i].left);
         }
 
         left = info[i].left->reply.n;
@@ -740,13 +741,16 @@ corr_session_members(corr_page_t *p, corr_who_e who, int64_t id)
 /* Why the store did not answer goes to the log, a sentence to the person. */
 
 static ngx_int_t
-corr_session_unavailable(corr_page_t *p, corr_op_t *op)
+corr_session_unavailable(corr_page_t *p, corr_redis_op_t *redis)
 {
+    corr_str_t  why;
+
+    why = redis->op.status == CORR_OP_TIMEOUT ? CORR_STR("timed out")
+          : redis->op.status == CORR_OP_FAILED ? redis->error
+          : CORR_STR("no connection");
+
     return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE, CORR_MSG_COUNT,
-                            5, "session store: %s",
-                            op->status == CORR_OP_TIMEOUT ? "timed out"
-                            : op->status == CORR_OP_FAILED ? "an error"
-                            : "no connection");
+                            5, "session store: %*s", why.len, why.data);
 }
 
 

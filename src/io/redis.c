@@ -82,8 +82,11 @@ struct corr_redis_s {
     uint64_t                 operations;
     uint64_t                 failures;
     uint64_t                 timeouts;
+    uint64_t                 errors;
+    corr_complaint_t         refused;  /* the last error reply */
 
     unsigned                 ping:1;   /* not answered yet */
+    unsigned                 refuses:1;     /* it takes no writes */
     unsigned                 failing:1;     /* a whole round has failed */
     unsigned                 stopping:1;
 };
@@ -124,6 +127,10 @@ static ngx_uint_t corr_redis_master(const redisReply *r);
 static void corr_redis_is_up(corr_redis_t *redis);
 static void corr_redis_send_ping(corr_redis_t *redis);
 static void corr_redis_pong(corr_redis_t *redis, const redisReply *r);
+static void corr_redis_try_write(corr_redis_t *redis);
+static void corr_redis_wrote(corr_redis_t *redis, const redisReply *r);
+static void corr_redis_refused(corr_redis_t *redis, const redisReply *r);
+static size_t corr_redis_words(const redisReply *r);
 
 static ngx_int_t corr_redis_link_open(corr_redis_link_t *link);
 static ngx_int_t corr_redis_error(corr_redis_link_t *link, ngx_err_t err);
@@ -292,6 +299,8 @@ corr_redis_status(corr_redis_t *redis, corr_redis_status_t *status)
     status->operations = redis->operations;
     status->failures = redis->failures;
     status->timeouts = redis->timeouts;
+    status->errors = redis->errors;
+    status->writes = status->up && !redis->refuses;
 }
 
 
@@ -621,6 +630,7 @@ corr_redis_is_up(corr_redis_t *redis)
     redis->tried = 0;
     redis->failing = 0;
     redis->ping = 0;
+    redis->refuses = 0;
 
     for (i = 0; i < corr_redis_candidates(redis)->nelts; i++) {
         redis->complaints[i].hash = 0;
@@ -630,6 +640,7 @@ corr_redis_is_up(corr_redis_t *redis)
 
     ngx_add_timer(&redis->timer, CORR_REDIS_PING);
 
+    corr_redis_try_write(redis);
     corr_redis_dispatch(redis);
 }
 
@@ -647,6 +658,8 @@ corr_redis_send_ping(corr_redis_t *redis)
     if (corr_redis_say_role(redis, corr_redis_pong) == NGX_OK) {
         redis->ping = 1;
     }
+
+    corr_redis_try_write(redis);
 }
 
 
@@ -658,6 +671,76 @@ corr_redis_pong(corr_redis_t *redis, const redisReply *r)
     if (r->type == REDIS_REPLY_ARRAY && !corr_redis_master(r)) {
         corr_redis_break(&redis->data, "it is no longer the master");
     }
+}
+
+
+/*
+ * One that answers may still refuse every write: it could not save, or has
+ * no memory left.  No session begins then, and none is renewed.
+ */
+
+static void
+corr_redis_try_write(corr_redis_t *redis)
+{
+    corr_str_t  argv[5];
+
+    argv[0] = CORR_STR("SET");
+    argv[1] = CORR_STR("alive");
+    argv[2] = CORR_STR("1");
+    argv[3] = CORR_STR("EX");
+    argv[4] = CORR_STR("60");
+
+    (void) corr_redis_say(&redis->data, corr_redis_wrote, 5, argv);
+}
+
+
+static void
+corr_redis_wrote(corr_redis_t *redis, const redisReply *r)
+{
+    if (r->type == REDIS_REPLY_ERROR) {
+        corr_redis_refused(redis, r);
+        return;
+    }
+
+    if (redis->refuses) {
+        redis->refuses = 0;
+        redis->refused.hash = 0;
+        corr_redis_log(redis, NGX_LOG_NOTICE, "writes again to", "");
+    }
+}
+
+
+static void
+corr_redis_refused(corr_redis_t *redis, const redisReply *r)
+{
+    char  words[256];
+
+    redis->errors++;
+
+    if (corr_redis_says(r, "MISCONF") || corr_redis_says(r, "OOM")
+        || corr_redis_says(r, "READONLY") || corr_redis_says(r, "NOREPLICAS"))
+    {
+        redis->refuses = 1;
+    }
+
+    ngx_cpystrn((u_char *) words, (u_char *) r->str,
+                ngx_min(sizeof(words), corr_redis_words(r) + 1));
+
+    ngx_log_error(corr_complaint_level(&redis->refused, words), redis->log, 0,
+                  "redis: an error: %s", words);
+}
+
+
+/* Of an error, those without the command's own words, which are secrets. */
+
+static size_t
+corr_redis_words(const redisReply *r)
+{
+    char  *args;
+
+    args = strstr(r->str, ", with args");
+
+    return args ? (size_t) (args - r->str) : (size_t) r->len;
 }
 
 
@@ -1278,6 +1361,10 @@ corr_redis_reply(corr_redis_work_t *work, const redisReply *r)
         corr_redis_break(&redis->data, r->str);
     }
 
+    if (r->type == REDIS_REPLY_ERROR) {
+        corr_redis_refused(redis, r);
+    }
+
     status = (work->op.op.status == CORR_OP_PENDING)
              ? corr_redis_answer(work, r) : CORR_OP_FAILED;
 
@@ -1318,6 +1405,7 @@ corr_redis_answer(corr_redis_work_t *work, const redisReply *r)
 
     if (r->type == REDIS_REPLY_ERROR) {
         work->op.error = corr_redis_dup(pool, r);
+        work->op.error.len = ngx_min(work->op.error.len, corr_redis_words(r));
         return CORR_OP_FAILED;
     }
 
@@ -1493,7 +1581,7 @@ corr_redis_end(corr_redis_work_t *work, corr_op_status_e status)
     op = &work->op.op;
 
     if (op->status == CORR_OP_PENDING && work->told == NULL
-        && status != CORR_OP_OK && status != CORR_OP_FAILED)
+        && status != CORR_OP_OK)
     {
         work->redis->failures++;
     }

@@ -62,7 +62,8 @@ typedef struct corr_redis_reply_s {
 typedef struct {
     corr_op_t                op;
     corr_redis_reply_t       reply;      /* copied; when status is OK */
-    corr_str_t               error;      /* -ERR text; when FAILED */
+    corr_str_t               error;      /* -ERR text; when FAILED.  No keys
+                                            and values stand in it */
 } corr_redis_op_t;
 
 
@@ -102,8 +103,11 @@ typedef struct {
     ngx_uint_t               in_flight;
     ngx_uint_t               queued;
     uint64_t                 operations;
-    uint64_t                 failures;   /* UNAVAILABLE LOST TIMEOUT */
+    uint64_t                 failures;   /* UNAVAILABLE LOST TIMEOUT FAILED */
     uint64_t                 timeouts;   /* TIMEOUT alone */
+    uint64_t                 errors;     /* FAILED: error replies */
+    ngx_uint_t               writes;     /* up, and takes them: its last one
+                                            is some seconds old at the most */
 } corr_redis_status_t;
 
 void corr_redis_status(corr_redis_t *redis, corr_redis_status_t *status);
