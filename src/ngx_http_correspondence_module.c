@@ -408,6 +408,8 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         { "citizen", CORR_KIND_CITIZEN, corr_citizen_routes },
         { "clerk", CORR_KIND_CLERK, corr_clerk_routes },
         { "health", CORR_KIND_HEALTH, corr_health_routes },
+        { "live", CORR_KIND_LIVE, corr_live_routes },
+        { "ready", CORR_KIND_READY, corr_ready_routes },
         { "metrics", CORR_KIND_METRICS, corr_metrics_routes }
     };
 
@@ -423,7 +425,7 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; ngx_strcmp(value[1].data, kinds[i].name) != 0; i++) {
         if (i == sizeof(kinds) / sizeof(kinds[0]) - 1) {
-            return "is none of citizen, clerk, health, metrics";
+            return "is none of citizen, clerk, health, live, ready, metrics";
         }
     }
 

@@ -173,6 +173,8 @@ sleep 1;
 is(join(' ', map { my ($status, $took) = $save->();
                    $status . ($took < 1 ? '' : " after $took s") } 1 .. 3),
    '503 503 503', 'nothing can be written, which is said at once');
+is(join(' ', map { $_->{name} } @{ $n->json('/health')->{problems} // [] }),
+   'postgres_writers', 'and /health knows');
 is($n->get('/desk/profile')->status, 200, 'pages go on');
 $limit->(-1);
 ok(wait_until(20, sub { ($save->())[0] == 303 }), 'all are let in: it is saved');

@@ -103,7 +103,14 @@ subtest 'every kind of figure' => sub {
     ok($m->value('correspondence_database_up'), 'the database');
     ok(defined $m->value("correspondence_$_"), $_)
         for qw(letters_new letters_late identity_pending companies_pending
-               audit_unsealed oldest_unsent_seconds);
+               audit_unsealed oldest_unsent_seconds oldest_unknown_seconds
+               audit_broken_seq audit_last_sealed_seconds
+               redis_error_replies_total store_free_bytes
+               housekeeping_timestamp_seconds);
+    is(scalar(grep { /schema="\d{3}_\w+"/ && /version="[\w.-]+"/ }
+              ($p->browser->get('/metrics')->body
+               =~ /^(correspondence_info\{.*\}) 1$/mg)), 1,
+       'which module, which schema');
 };
 
 subtest 'requests, by route and status' => sub {
@@ -132,6 +139,17 @@ subtest 'requests, by route and status' => sub {
     is($other->status, 422, 'a wrong password');
     becomes(1, 'has its status', @wrong);
     becomes($refused + 1, 'is a refused sign-in',
+            'correspondence_signins_refused_total');
+
+    my $clerk = $p->browser;
+
+    $clerk->get('/clerk/login');
+    $clerk->post('/clerk/login', { username => 'nobody',
+                                   password => 'not this one' });
+    is($clerk->status, 422, 'a wrong password of a clerk');
+    becomes(1, 'is one of theirs',
+            'correspondence_clerk_signins_refused_total');
+    becomes($refused + 1, 'and of nobody else',
             'correspondence_signins_refused_total');
 };
 

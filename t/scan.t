@@ -298,10 +298,12 @@ letter($b, png('down'));
 error_is($b, 503, 'file_unscanned', 'a.png', 'clamd is away');
 is($b->get('/desk')->status, 200, 'what needs no scan goes on');
 is($p->browser->get('/health')->status, 200, 'and is healthy');
+ok(!$p->browser->json('/health')->{clamd}{up}, 'but for clamd');
 cmp_ok(metric('scanned_not_total'), '>', 9, 'counted');
 $d->start;
 $d->behave;
 is(letter($b, png('down'))->status, 303, 'and there again');
+ok($p->browser->json('/health')->{clamd}{up}, 'which is seen');
 
 
 # Never answers: nobody else waits for it.

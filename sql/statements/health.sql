@@ -3,9 +3,14 @@
 -- name: health_ready
 SELECT max(name) AS schema FROM schema_migrations;
 
+-- The oldest of a state is the first by its number: one row is read.
 -- name: health_facts
-SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
-          FROM messages WHERE state = 'queued') AS oldest_unsent_seconds,
+SELECT (SELECT extract(epoch FROM now() - created_at)::bigint
+          FROM messages WHERE state = 'queued' ORDER BY id LIMIT 1)
+           AS oldest_unsent_seconds,
+       (SELECT extract(epoch FROM now() - created_at)::bigint
+          FROM messages WHERE state = 'unknown' ORDER BY id LIMIT 1)
+           AS oldest_unknown_seconds,
        (SELECT count(*) FROM (SELECT FROM messages WHERE state = 'queued'
          LIMIT 10001) AS b) AS messages_queued,
        (SELECT count(*) FROM (SELECT FROM messages WHERE state = 'unknown'
@@ -19,11 +24,26 @@ SELECT (SELECT extract(epoch FROM now() - min(created_at))::bigint
          LIMIT 10001) AS b) AS letters_undelivered,
        (SELECT count(*) FROM (SELECT FROM identity_tasks LIMIT 10001) AS b)
            AS identity_pending,
+       (SELECT extract(epoch FROM now() - min(created_at))::bigint
+          FROM (SELECT created_at FROM identity_tasks LIMIT 10001) AS b)
+           AS identity_pending_seconds,
        (SELECT count(*) FROM (SELECT FROM companies
          WHERE check_state = 'pending' LIMIT 10001) AS b)
            AS companies_pending,
+       -- the waits between the first six tries make an hour
+       (SELECT count(*) FROM (SELECT check_tries FROM companies
+         WHERE check_state = 'pending' LIMIT 10001) AS b
+         WHERE b.check_tries >= 6) AS companies_put_off,
        (SELECT count(*) FROM (SELECT FROM audit_pending LIMIT 10001) AS b)
-           AS audit_unsealed;
+           AS audit_unsealed,
+       (SELECT extract(epoch FROM now() - a.at)::bigint
+          FROM (SELECT audit_id FROM audit_pending
+                 ORDER BY audit_id LIMIT 1) AS p
+          JOIN audit AS a ON a.id = p.audit_id) AS audit_unsealed_seconds,
+       (SELECT extract(epoch FROM now() - at)::bigint FROM audit_chain
+         ORDER BY seq DESC LIMIT 1) AS audit_last_sealed_seconds,
+       (SELECT coalesce(max(broken_seq), 0) FROM audit_checks)
+           AS audit_broken_seq;
 
 -- Those of the last day, and all that are on their way.  Every state has a
 -- row, also when nothing is in it: a figure that comes and goes makes no

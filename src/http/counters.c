@@ -141,6 +141,7 @@ corr_counters_refresh(corr_worker_t *w)
     f[CORR_CLIENT_REDIS].operations = redis.operations;
     f[CORR_CLIENT_REDIS].failures = redis.failures;
     f[CORR_CLIENT_REDIS].timeouts = redis.timeouts;
+    f[CORR_CLIENT_REDIS].errors = redis.errors;
     f[CORR_CLIENT_REDIS].in_flight = redis.in_flight;
     f[CORR_CLIENT_REDIS].queued = redis.queued;
     f[CORR_CLIENT_REDIS].connections = redis.up;
@@ -196,6 +197,10 @@ corr_counters_collected(corr_worker_t *w)
     corr_counters_add(w, CORR_COUNT_STORE_TRASHED, counts.trashed);
     corr_counters_add(w, CORR_COUNT_STORE_REMOVED, counts.removed);
     corr_counters_add(w, CORR_COUNT_STORE_HELD, counts.held);
+
+    if (corr_collector_housekept(w->collector)) {
+        w->counters->housekept = corr_collector_housekept(w->collector);
+    }
 }
 
 
@@ -227,6 +232,7 @@ corr_counters_keep(corr_counters_t *counters, corr_client_figures_t *f)
         (void) ngx_atomic_fetch_add(&ended[i].operations, f[i].operations);
         (void) ngx_atomic_fetch_add(&ended[i].failures, f[i].failures);
         (void) ngx_atomic_fetch_add(&ended[i].timeouts, f[i].timeouts);
+        (void) ngx_atomic_fetch_add(&ended[i].errors, f[i].errors);
     }
 
     ngx_memzero(f, CORR_CLIENTS * sizeof(corr_client_figures_t));
@@ -320,6 +326,15 @@ corr_counters_add(corr_worker_t *worker, corr_count_e count, ngx_uint_t n)
 
 
 void
+corr_counters_refused(corr_page_t *p)
+{
+    corr_counters_add(p->worker, p->loc->kind == CORR_KIND_CLERK
+                                 ? CORR_COUNT_CLERK_REFUSED
+                                 : CORR_COUNT_SIGNIN_REFUSED, 1);
+}
+
+
+void
 corr_counters_client(corr_counters_t *counters, corr_client_e client,
     corr_client_figures_t *sum)
 {
@@ -334,6 +349,7 @@ corr_counters_client(corr_counters_t *counters, corr_client_e client,
         sum->operations += f->operations;
         sum->failures += f->failures;
         sum->timeouts += f->timeouts;
+        sum->errors += f->errors;
         sum->in_flight += f->in_flight;
         sum->queued += f->queued;
         sum->connections += f->connections;

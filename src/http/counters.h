@@ -19,7 +19,8 @@
 
 
 typedef enum {
-    CORR_COUNT_SIGNIN_REFUSED = 0,       /* wrong password, code, TOTP */
+    CORR_COUNT_SIGNIN_REFUSED = 0,       /* wrong password, code */
+    CORR_COUNT_CLERK_REFUSED,            /* wrong password, TOTP */
     CORR_COUNT_CSRF_REFUSED,
     CORR_COUNT_THROTTLED,
     CORR_COUNT_UPLOADED_FILES,
@@ -42,6 +43,7 @@ typedef struct {
     ngx_atomic_uint_t        operations;
     ngx_atomic_uint_t        failures;
     ngx_atomic_uint_t        timeouts;   /* of the failures */
+    ngx_atomic_uint_t        errors;     /* of them: Redis said no */
     ngx_atomic_uint_t        in_flight;
     ngx_atomic_uint_t        queued;
     ngx_atomic_uint_t        connections;
@@ -68,6 +70,7 @@ typedef struct corr_counters_s {
     ngx_atomic_t             buckets[2][CORR_COUNTERS_BUCKETS + 1];
     ngx_atomic_t             msec[2];              /* summed up */
     ngx_atomic_t             counts[CORR_COUNTS];
+    ngx_atomic_t             housekept;            /* unix time; 0: not yet */
     corr_client_figures_t    ended[CORR_CLIENTS];  /* counts of workers that
                                                       are gone */
     corr_client_figures_t    workers[NGX_MAX_PROCESSES][CORR_CLIENTS];
@@ -94,6 +97,9 @@ void corr_counters_page(corr_page_t *p);
 
 void corr_counters_add(corr_worker_t *worker, corr_count_e count,
     ngx_uint_t n);
+
+/* A log-in of the page's location was refused. */
+void corr_counters_refused(corr_page_t *p);
 
 /* The sum over workers, alive or gone. */
 void corr_counters_client(corr_counters_t *counters, corr_client_e client,

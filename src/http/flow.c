@@ -60,9 +60,10 @@ corr_flow_handler(ngx_http_request_t *r)
 
     r->main->count++;
 
-    if (p->loc->kind == CORR_KIND_HEALTH || p->loc->kind == CORR_KIND_METRICS)
-    {
+    if (p->loc->kind >= CORR_KIND_HEALTH) {
+
         /* for machines: no session, no cookie, no form */
+
         p->route = p->loc->routes;
         p->step = p->route->steps;
 

@@ -104,7 +104,9 @@ typedef enum {
     CORR_KIND_NONE = 0,
     CORR_KIND_CITIZEN,
     CORR_KIND_CLERK,
-    CORR_KIND_HEALTH,
+    CORR_KIND_HEALTH,            /* from here on for machines */
+    CORR_KIND_LIVE,
+    CORR_KIND_READY,
     CORR_KIND_METRICS
 } corr_kind_of_location_e;
 

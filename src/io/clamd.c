@@ -20,6 +20,7 @@
 #define CORR_CLAMD_CHUNK    65536
 #define CORR_CLAMD_LENGTH   4
 #define CORR_CLAMD_ANSWER   512
+#define CORR_CLAMD_NEWS     600000   /* msec that a failure is worth telling */
 
 
 struct corr_clamd_s {
@@ -38,8 +39,10 @@ struct corr_clamd_s {
 
     uint64_t                 operations;
     uint64_t                 failures;
+    ngx_msec_t               failed;     /* when it last did not answer */
 
     unsigned                 starting:1;
+    unsigned                 failing:1;  /* it gave no answer */
 };
 
 
@@ -169,6 +172,8 @@ corr_clamd_status(corr_clamd_t *clamd, corr_clamd_status_t *status)
     status->queued = clamd->nwaiting;
     status->operations = clamd->operations;
     status->failures = clamd->failures;
+    status->down = clamd->failing
+                   && ngx_current_msec - clamd->failed < CORR_CLAMD_NEWS;
 }
 
 
@@ -651,6 +656,11 @@ corr_clamd_fail(corr_clamd_scan_t *scan, corr_op_status_e status,
     ngx_log_error(corr_complaint_level(&clamd->complaint, what), clamd->log,
                   err, "clamd could not be asked: %s", what);
 
+    if (status != CORR_OP_FAILED) {
+        clamd->failing = 1;
+        clamd->failed = ngx_current_msec;
+    }
+
     corr_clamd_end(scan, status);
 }
 
@@ -673,6 +683,9 @@ corr_clamd_end(corr_clamd_scan_t *scan, corr_op_status_e status)
 
     if (status != CORR_OP_OK) {
         clamd->failures++;
+
+    } else {
+        clamd->failing = 0;
     }
 
     corr_fd_close(&scan->fd);

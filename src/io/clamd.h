@@ -72,6 +72,7 @@ typedef struct {
     ngx_uint_t               queued;
     uint64_t                 operations;
     uint64_t                 failures;   /* scans without a verdict */
+    ngx_uint_t               down;       /* it gave none of late */
 } corr_clamd_status_t;
 
 void corr_clamd_status(corr_clamd_t *clamd, corr_clamd_status_t *status);

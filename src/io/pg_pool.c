@@ -1091,6 +1091,8 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
     status->connections = pg->up;
     status->wanted = pg->conf->connections;
     status->absent = 0;
+    status->writers = 0;
+    status->writes_refused = pg->failing[CORR_PG_WRITES];
     status->in_flight = 0;
     status->queued = pg->queued[CORR_PG_READS] + pg->queued[CORR_PG_WRITES];
     status->operations = pg->operations;
@@ -1103,5 +1105,7 @@ corr_pg_status(corr_pg_t *pg, corr_pg_status_t *status)
         if (pg->conns[i].state == CORR_PG_UP) {
             status->absent = ngx_max(status->absent, pg->conns[i].nabsent);
         }
+        status->writers += (pg->conns[i].kind == CORR_PG_WRITES
+                            && pg->conns[i].state == CORR_PG_UP);
     }
 }

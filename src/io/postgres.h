@@ -172,6 +172,8 @@ typedef struct {
     ngx_uint_t               wanted;
     ngx_uint_t               absent;          /* statements that the schema
                                                  does not know */
+    ngx_uint_t               writers;         /* of the usable ones */
+    ngx_uint_t               writes_refused;  /* no writer can be had */
     ngx_uint_t               in_flight;
     ngx_uint_t               queued;
     uint64_t                 operations;

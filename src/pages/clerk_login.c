@@ -153,7 +153,7 @@ corr_clerk_totp_done(corr_page_t *p)
     }
 
     corr_form_error(p, "code", CORR_MSG_TOTP_WRONG, NULL);
-    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
+    corr_counters_refused(p);
 
     return corr_flow_again(p, 422);
 }

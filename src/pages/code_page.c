@@ -361,7 +361,7 @@ corr_code_wrong(corr_page_t *p, corr_rows_t *rows)
     corr_page_about(p);
     corr_captcha_blame(p);
 
-    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
+    corr_counters_refused(p);
 
     left = corr_rows_int(rows, 0, "tries_left");
     values = corr_view_create(&p->alloc);

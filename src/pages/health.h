@@ -8,8 +8,10 @@
 #include "../http/portal.h"
 
 
-/* The one route of "correspondence health" and of "… metrics". */
+/* The one route of "correspondence health", "… live" and so on. */
 extern const corr_route_t  corr_health_routes[];
+extern const corr_route_t  corr_live_routes[];
+extern const corr_route_t  corr_ready_routes[];
 extern const corr_route_t  corr_metrics_routes[];
 
 

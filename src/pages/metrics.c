@@ -11,6 +11,8 @@
 #include "../http/db.h"
 #include "../http/reply.h"
 #include "../services/gateway.h"
+#include "../services/store_watch.h"
+#include "version.h"
 
 
 #define CORR_METRICS_SIZE   (256 * 1024)
@@ -40,6 +42,7 @@ static void corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c);
 static void corr_metrics_gauge(corr_metrics_t *m, corr_counters_t *c,
     const char *name, const char *help, size_t offset);
 static void corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c);
+static void corr_metrics_house(corr_metrics_t *m, corr_page_t *p);
 static void corr_metrics_gateways(corr_metrics_t *m, corr_page_t *p);
 static void corr_metrics_gateway(corr_metrics_t *m, const char *name,
     const corr_gateway_status_t *s);
@@ -83,6 +86,7 @@ corr_metrics_ask(corr_page_t *p)
     corr_db_on_refusal(p, corr_metrics_refused);
     corr_db_add(p, CORR_SQL_HEALTH_FACTS);
     corr_db_add(p, CORR_SQL_HEALTH_MESSAGES);
+    corr_db_add(p, CORR_SQL_HEALTH_READY);
 
     return corr_db_send(p, NULL);
 }
@@ -126,6 +130,7 @@ corr_metrics_reply(corr_page_t *p, ngx_uint_t database)
     corr_metrics_clients(&m, c);
     corr_metrics_counts(&m, c);
     corr_metrics_gateways(&m, p);
+    corr_metrics_house(&m, p);
 
     corr_metrics_head(&m, "database_up", "gauge",
                       "Whether PostgreSQL answered this scrape");
@@ -254,6 +259,8 @@ corr_metrics_latency(corr_metrics_t *m, corr_counters_t *c)
 static void
 corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c)
 {
+    corr_client_figures_t  redis;
+
     corr_metrics_gauge(m, c, "operations_total",
                        "Operations ended, by dependency",
                        offsetof(corr_client_figures_t, operations));
@@ -263,6 +270,12 @@ corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c)
     corr_metrics_gauge(m, c, "operation_timeouts_total",
                        "Those of the failures that took too long",
                        offsetof(corr_client_figures_t, timeouts));
+    corr_counters_client(c, CORR_CLIENT_REDIS, &redis);
+    corr_metrics_head(m, "redis_error_replies_total", "counter",
+                      "Those that Redis answered with an error");
+    corr_metrics_print(m, "correspondence_redis_error_replies_total %uA\n",
+                       redis.errors);
+
     corr_metrics_gauge(m, c, "operations_in_flight",
                        "Operations under way",
                        offsetof(corr_client_figures_t, in_flight));
@@ -313,7 +326,8 @@ corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c)
         const char  *name;
         const char  *help;
     } names[CORR_COUNTS] = {
-        { "signins_refused_total", "Wrong passwords and codes" },
+        { "signins_refused_total", "Wrong passwords and codes of citizens" },
+        { "clerk_signins_refused_total", "Those of clerks" },
         { "csrf_refused_total", "Forms without a token of ours" },
         { "throttled_total", "Requests answered with 429" },
         { "uploaded_files_total", "Files taken into the store" },
@@ -335,6 +349,33 @@ corr_metrics_counts(corr_metrics_t *m, corr_counters_t *c)
         corr_metrics_print(m, "correspondence_%s %uA\n", names[i].name,
                            c->counts[i]);
     }
+}
+
+
+/* The store as this worker has last seen it; the latest housekeeping. */
+
+static void
+corr_metrics_house(corr_metrics_t *m, corr_page_t *p)
+{
+    corr_store_state_t  state;
+
+    corr_store_watch_state(p->worker->store_watch, &state);
+
+    if (state.known) {
+        corr_metrics_head(m, "store_writable", "gauge",
+                          "Whether a worker can write into the store");
+        corr_metrics_print(m, "correspondence_store_writable %ui\n",
+                           state.writable);
+        corr_metrics_head(m, "store_free_bytes", "gauge",
+                          "Room left where the store is");
+        corr_metrics_print(m, "correspondence_store_free_bytes %uL\n",
+                           state.free);
+    }
+
+    corr_metrics_head(m, "housekeeping_timestamp_seconds", "gauge",
+                      "When this node last kept house, 0 not yet");
+    corr_metrics_print(m, "correspondence_housekeeping_timestamp_seconds "
+                       "%uA\n", p->worker->counters->housekept);
 }
 
 
@@ -458,12 +499,18 @@ static void
 corr_metrics_facts(corr_metrics_t *m, corr_page_t *p)
 {
     unsigned      i;
-    corr_str_t    name;
+    corr_str_t    name, schema;
     corr_rows_t  *facts, *messages;
     corr_value_t  value;
 
     facts = corr_db_rows(p, 0);
     messages = corr_db_rows(p, 1);
+    schema = corr_rows_text(corr_db_rows(p, 2), 0, "schema");
+
+    corr_metrics_head(m, "info", "gauge",
+                      "The module and the schema it works with");
+    corr_metrics_print(m, "correspondence_info{version=\"" CORR_VERSION "\","
+                       "schema=\"%*s\"} 1\n", schema.len, schema.data);
 
     for (i = 0; i < facts->ncolumns; i++) {
 

@@ -221,7 +221,7 @@ corr_signin_done(corr_page_t *p)
     }
 
     corr_form_error(p, "", door->wrong, NULL);
-    corr_counters_add(p->worker, CORR_COUNT_SIGNIN_REFUSED, 1);
+    corr_counters_refused(p);
 
     return corr_flow_again(p, 422);
 }

@@ -71,7 +71,8 @@ struct corr_collector_s {
     corr_job_t               job;
     ngx_uint_t               portion;
     unsigned char            after[CORR_STORE_HASH];   /* when `more` */
-    time_t                   housekept;
+    time_t                   housekept;  /* begun */
+    time_t                   housekept_well;
     corr_collect_state_e     state;
     corr_task_t             *task;
     corr_pg_op_t            *pg_op;
@@ -193,6 +194,13 @@ corr_collector_destroy(corr_collector_t *c)
 }
 
 
+time_t
+corr_collector_housekept(corr_collector_t *c)
+{
+    return c->housekept_well;
+}
+
+
 static void
 corr_collector_run(corr_job_t *job)
 {
@@ -273,6 +281,10 @@ corr_collector_step(corr_collector_t *c)
         break;
 
     case CORR_COLLECT_HOUSE:
+        if (c->pg_op->op.status == CORR_OP_OK) {
+            c->housekept_well = ngx_time();
+        }
+
         corr_collector_finish(c);
         break;
     }

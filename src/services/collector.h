@@ -41,5 +41,8 @@ void corr_collector_destroy(corr_collector_t *collector);
 void corr_collector_counts(corr_collector_t *collector,
     corr_collector_counts_t *counts);
 
+/* When the database's housekeeping was last done; 0: not yet. */
+time_t corr_collector_housekept(corr_collector_t *collector);
+
 
 #endif /* CORR_COLLECTOR_H */

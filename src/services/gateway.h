@@ -121,6 +121,13 @@ ngx_uint_t corr_gateway_works(corr_gateways_t *gateways,
     corr_gateway_kind_e kind);
 
 /*
+ * Has every one of the kind failed in a row of late, or used up its budget?
+ * As this worker has seen it; a kind without any is not down.
+ */
+ngx_uint_t corr_gateway_down(corr_gateways_t *gateways,
+    corr_gateway_kind_e kind);
+
+/*
  * values, all copied; a gateway that needs one which is not there is passed
  * over:
  *

@@ -11,6 +11,7 @@
 #define CORR_SICK            5           /* failures in a row: sick */
 #define CORR_PROBE_FIRST     1000        /* msec between tries of a sick one */
 #define CORR_PROBE_MOST      15000       /* each wait twice the one before */
+#define CORR_OLD_NEWS        600000      /* msec that a failure is told */
 #define CORR_ERROR_COST      20000.0     /* an error is worth so many msec */
 #define CORR_SLACK           500.0       /* msec that do not change the order */
 
@@ -373,6 +374,36 @@ corr_gateway_works(corr_gateways_t *gateways, corr_gateway_kind_e kind)
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+corr_gateway_down(corr_gateways_t *gateways, corr_gateway_kind_e kind)
+{
+    ngx_uint_t             i, down;
+    corr_gateway_state_t  *state;
+
+    down = 0;
+
+    for (i = 0; i < gateways->n; i++) {
+
+        state = &gateways->states[i];
+
+        if (state->conf->kind != kind) {
+            continue;
+        }
+
+        if (corr_gateway_left(state)
+            && (state->probes == 0
+                || ngx_current_msec - state->probed > CORR_OLD_NEWS))
+        {
+            return 0;
+        }
+
+        down = 1;
+    }
+
+    return down;
 }
 
 

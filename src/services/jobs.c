@@ -7,6 +7,7 @@
 #include "identity_job.h"
 #include "relay.h"
 #include "sealer.h"
+#include "store_watch.h"
 
 
 ngx_int_t
@@ -36,6 +37,14 @@ corr_jobs_start(corr_worker_t *w)
         return NGX_ERROR;
     }
 
+    if (w->settings->store != NULL) {
+        w->store_watch = corr_store_watch_create(w->cycle, w->settings,
+                                                 w->disk);
+        if (w->store_watch == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     /* one of a node is enough, and a store without one has none */
 
     if (ngx_worker == 0 && w->settings->store != NULL) {
@@ -54,6 +63,7 @@ void
 corr_jobs_stop(corr_worker_t *w)
 {
     corr_collector_destroy(w->collector);
+    corr_store_watch_destroy(w->store_watch);
     corr_sealer_destroy(w->sealer);
     corr_companies_destroy(w->companies);
     corr_identity_destroy(w->identity);

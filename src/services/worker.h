@@ -28,9 +28,11 @@ typedef struct {
     struct corr_companies_s *companies;  /* asks for companies again */
     struct corr_sealer_s    *sealer;     /* chains audit lines */
     struct corr_collector_s *collector;  /* removes orphan files */
+    struct corr_store_watch_s *store_watch;  /* NULL: there is no store */
     struct corr_gateways_s  *gateways;
     struct corr_budget_s    *budget;     /* of gateways, with other nodes */
     corr_drawn_t             drawn;      /* random bytes for its pages */
+    struct corr_facts_s     *facts;      /* of the database, for /health */
 } corr_worker_t;
 
 
