@@ -14,6 +14,7 @@
 
 static ngx_int_t corr_conf_option(ngx_conf_t *cf, ngx_str_t *word,
     const char *name, ngx_str_t *value);
+static ngx_int_t corr_conf_some(ngx_int_t n);
 
 
 /*
@@ -38,7 +39,7 @@ corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (corr_conf_option(cf, &value[i], "connections=", &rest)
             == NGX_OK)
         {
-            pg->connections = ngx_atoi(rest.data, rest.len);
+            pg->connections = corr_conf_some(ngx_atoi(rest.data, rest.len));
 
         } else if (corr_conf_option(cf, &value[i], "writers=", &rest)
                    == NGX_OK)
@@ -49,22 +50,22 @@ corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         } else if (corr_conf_option(cf, &value[i], "depth=", &rest)
                    == NGX_OK)
         {
-            pg->depth = ngx_atoi(rest.data, rest.len);
+            pg->depth = corr_conf_some(ngx_atoi(rest.data, rest.len));
 
         } else if (corr_conf_option(cf, &value[i], "queue=", &rest)
                    == NGX_OK)
         {
-            pg->queue = ngx_atoi(rest.data, rest.len);
+            pg->queue = corr_conf_some(ngx_atoi(rest.data, rest.len));
 
         } else if (corr_conf_option(cf, &value[i], "timeout=", &rest)
                    == NGX_OK)
         {
-            pg->timeout = ngx_parse_time(&rest, 0);
+            pg->timeout = corr_conf_some(ngx_parse_time(&rest, 0));
 
         } else if (corr_conf_option(cf, &value[i], "connect_timeout=", &rest)
                    == NGX_OK)
         {
-            pg->connect_timeout = ngx_parse_time(&rest, 0);
+            pg->connect_timeout = corr_conf_some(ngx_parse_time(&rest, 0));
 
         } else {
             rest.len = 0;
@@ -195,6 +196,71 @@ corr_conf_scan(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * correspondence_url http://HOST[:PORT];  the host alone is what the last
+ * line of an SMS names.
+ */
+
+char *
+corr_conf_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    corr_settings_t *s = conf;
+
+    char    *rv;
+    u_char  *p, *last;
+
+    rv = ngx_conf_set_str_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (s->url.len && s->url.data[s->url.len - 1] == '/') {
+        s->url.len--;
+    }
+
+    last = s->url.data + s->url.len;
+    p = (u_char *) ngx_strstr(s->url.data, "://");
+
+    if (p == NULL || p + 3 >= last) {
+        return "is not http://… or https://…";
+    }
+
+    s->host.data = p + 3;
+
+    for (p += 3; p < last && *p != ':' && *p != '/'; p++) { /* void */ }
+
+    s->host.len = p - s->host.data;
+
+    /* a receipt's address is this and the prefix of its location */
+
+    return ngx_strlchr(p, last, '/') ? "has a path" : NGX_CONF_OK;
+}
+
+
+/*
+ * A pool that is nowhere is told once all was read, with the file and line
+ * of where it was first named.
+ */
+
+char *
+corr_conf_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_str_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return corr_threads_declare(cf, (ngx_str_t *) (p + cmd->offset))
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 /* A path below the configuration's directory unless it is absolute. */
 
 char *
@@ -321,4 +387,13 @@ corr_conf_option(ngx_conf_t *cf, ngx_str_t *word, const char *name,
     value->len = word->len - len;
 
     return NGX_OK;
+}
+
+
+/* None is no number of anything: it would be taken for the default. */
+
+static ngx_int_t
+corr_conf_some(ngx_int_t n)
+{
+    return n > 0 ? n : NGX_ERROR;
 }

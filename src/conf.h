@@ -12,6 +12,8 @@
 char *corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *corr_conf_scan(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *corr_conf_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *corr_conf_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *corr_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *corr_conf_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *corr_conf_missing_gateway(ngx_conf_t *cf, ngx_command_t *cmd,

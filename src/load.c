@@ -10,6 +10,7 @@
 #include "http/counters.h"
 #include "services/captcha.h"
 #include "services/filetype.h"
+#include "services/gateway.h"
 #include "services/passwords.h"
 #include "services/secrets.h"
 #include "services/store.h"
@@ -20,7 +21,6 @@ static ngx_int_t corr_load_required(ngx_conf_t *cf,
     const corr_settings_t *s);
 static ngx_int_t corr_load_statements(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_limits(ngx_conf_t *cf, corr_settings_t *s);
-static ngx_int_t corr_load_host(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_secrets(ngx_conf_t *cf, corr_settings_t *s);
 static ngx_int_t corr_load_services(ngx_conf_t *cf, corr_settings_t *s);
 static unsigned corr_load_types(ngx_conf_t *cf, corr_settings_t *s);
@@ -35,13 +35,15 @@ static void *corr_conf_palloc(void *pool, size_t size);
 ngx_int_t
 corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
 {
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, signs_up;
     corr_loc_conf_t          **lcf;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (corr_load_required(cf, s) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    /* those of directives were declared where they stand */
 
     if (corr_threads_declare(cf, &s->thread_pool) == NULL
         || corr_threads_declare(cf, &s->disk_thread_pool) == NULL)
@@ -51,6 +53,16 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     s->http.resolver = clcf->resolver;
+
+    lcf = locations->elts;
+
+    for (i = 0, signs_up = 0; i < locations->nelts; i++) {
+        signs_up |= (lcf[i]->kind == CORR_KIND_CITIZEN);
+    }
+
+    if (corr_gateways_check(cf, s, clcf->resolver, signs_up) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     s->citizen_routes = corr_citizen_routes;
     s->clerk_routes = corr_clerk_routes;
@@ -65,7 +77,6 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
 
     if (corr_load_statements(cf, s) != NGX_OK
         || corr_load_limits(cf, s) != NGX_OK
-        || corr_load_host(cf, s) != NGX_OK
         || corr_load_secrets(cf, s) != NGX_OK
         || corr_load_services(cf, s) != NGX_OK)
     {
@@ -81,8 +92,6 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
     {
         return NGX_ERROR;
     }
-
-    lcf = locations->elts;
 
     for (i = 0; i < locations->nelts; i++) {
         if (corr_load_common(cf, s, lcf[i]) != NGX_OK) {
@@ -152,8 +161,6 @@ corr_load_statements(ngx_conf_t *cf, corr_settings_t *s)
 }
 
 
-/* host: what the last line of an SMS names, without the port's default. */
-
 /* The limits that PostgreSQL sees to, as its functions take them: JSON. */
 
 static ngx_int_t
@@ -195,51 +202,6 @@ corr_load_limits(ngx_conf_t *cf, corr_settings_t *s)
 
     *p++ = '}';
     s->limits.len = p - s->limits.data;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-corr_load_host(ngx_conf_t *cf, corr_settings_t *s)
-{
-    u_char  *p, *last;
-
-    if (s->url.len == 0) {
-        ngx_str_set(&s->url, "http://localhost");
-    }
-
-    if (s->url.len && s->url.data[s->url.len - 1] == '/') {
-        s->url.len--;
-    }
-
-    p = (u_char *) ngx_strstr(s->url.data, "://");
-
-    if (p == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"correspondence_url\" \"%V\" is not "
-                           "http://… or https://…", &s->url);
-        return NGX_ERROR;
-    }
-
-    p += 3;
-    last = s->url.data + s->url.len;
-
-    s->host.data = p;
-
-    while (p < last && *p != ':' && *p != '/') {
-        p++;
-    }
-
-    s->host.len = p - s->host.data;
-
-    /* a receipt's address is this and the prefix of its location */
-
-    if (ngx_strlchr(p, last, '/') != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"correspondence_url\" \"%V\" has a path", &s->url);
-        return NGX_ERROR;
-    }
 
     return NGX_OK;
 }

@@ -133,14 +133,16 @@ static ngx_command_t  corr_commands[] = {
     corr_path("common_passwords", common_passwords),
     corr_path("audit_head", audit_head),
     corr_directive("key_file", NGX_CONF_1MORE, corr_conf_key_file, key_file),
-    corr_string("thread_pool", thread_pool),
-    corr_string("disk_thread_pool", disk_thread_pool),
+    corr_directive("thread_pool", NGX_CONF_TAKE1, corr_conf_pool,
+                   thread_pool),
+    corr_directive("disk_thread_pool", NGX_CONF_TAKE1, corr_conf_pool,
+                   disk_thread_pool),
 
     /* the body */
 
     corr_string("body_name", body_name),
     corr_string("contact", contact),
-    corr_string("url", url),
+    corr_directive("url", NGX_CONF_TAKE1, corr_conf_url, url),
 
     { ngx_string("correspondence_cookie_secure"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -267,6 +269,11 @@ corr_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (s->thread_pool.len == 0) {
         ngx_str_set(&s->thread_pool, "correspondence");
+    }
+
+    if (s->url.len == 0) {
+        ngx_str_set(&s->url, "http://localhost");
+        ngx_str_set(&s->host, "localhost");
     }
 
     if (s->disk_thread_pool.len == 0) {

@@ -44,6 +44,73 @@ my %wrong = (
                                       'correspondence_key_file /none;' ] ] ],
 );
 
+# Without a line of their own in the file: what is missing altogether.
+
+my @missing = (
+    [ 'no gateway of messages', [ without => [ 'sms' ] ],
+      qr/"correspondence citizen" needs a "correspondence_gateway sms"/ ],
+);
+
+for my $case (@missing) {
+    my ($what, $change, $says) = @$case;
+    my ($ok, $said) = $p->test_conf(@$change);
+
+    ok(!$ok, "$what is refused");
+    like($said, $says, "$what: in words");
+}
+
+# Each with the line of the directive, not that of the end of the block.
+
+my @lines = (
+    [ 'connections=0', [ replace => [ [ qr/(correspondence_postgres [^;]*);/,
+                                        sub { "$1 connections=0;" } ] ] ],
+      qr/invalid parameter "connections=0"/, qr/connections=0/ ],
+    [ 'timeout=0', [ replace => [ [ qr/(correspondence_postgres [^;]*);/,
+                                    sub { "$1 timeout=0;" } ] ] ],
+      qr/invalid parameter "timeout=0"/, qr/timeout=0/ ],
+    [ 'an address without a scheme', [ replace => [
+        [ qr/correspondence_url .*;/, 'correspondence_url example.ir;' ] ] ],
+      qr/is not http:/, qr/correspondence_url / ],
+    [ 'an unknown pool', [ replace => [
+        [ qr/correspondence_disk_thread_pool .*;/,
+          'correspondence_disk_thread_pool nowhere;' ] ] ],
+      qr/unknown thread pool "nowhere"/, qr/_disk_thread_pool / ],
+);
+
+for my $case (@lines) {
+    my ($what, $change, $says, $line) = @$case;
+    my ($ok, $said, $conf) = $p->test_conf(@$change);
+    my ($n) = $said =~ /nginx\.conf:(\d+)/;
+
+    ok(!$ok, "$what is refused");
+    like($said, $says, "$what: in words");
+    like((split /\n/, $conf)[($n // 0) - 1] // '', $line, "$what: its line");
+}
+
+{
+    my $secret = $p->dir . '/secrets/kavenegar.key';
+
+    ok(-e $secret, 'a secret of a gateway');
+    chmod 0644, $secret;
+
+    my ($ok, $said) = $p->test_conf;
+
+    ok(!$ok, 'that others may read is refused');
+    like($said, qr/secret file "\S+" may be read or written by others/,
+         'with its name');
+    chmod 0600, $secret;
+}
+
+{
+    my ($ok, $said) = $p->test_conf(replace => [
+        [ qr/^\s*resolver [^;]*;/m, '' ],
+        [ qr{POST http://127\.0\.0\.1:\d+}, 'POST https://a.example.ir' ] ]);
+
+    ok($ok, 'a host by name without a resolver is taken') or diag $said;
+    like($said, qr/\[warn\].* has a host by name, and no "resolver"/,
+         'with a warning');
+}
+
 for my $what (sort keys %wrong) {
     my ($ok, $said) = $p->test_conf(@{ $wrong{$what} });
 

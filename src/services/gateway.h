@@ -93,6 +93,15 @@ char *corr_gateway_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /*
+ * Once all directives were read: what each gateway by itself cannot see.
+ * resolver: nginx's, for those without one of their own.  signs_up: the
+ * portal is one of citizens, who get in by a message only.
+ */
+ngx_int_t corr_gateways_check(ngx_conf_t *cf, corr_settings_t *settings,
+    ngx_resolver_t *resolver, ngx_uint_t signs_up);
+
+
+/*
  * At the worker's start and stop; asks nobody yet.  settings and http live
  * longer.  NULL without memory.
  */

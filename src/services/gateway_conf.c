@@ -126,6 +126,8 @@ static char *corr_request_body(ngx_conf_t *cf, corr_gateway_builder_t *b,
     corr_gateway_request_t *request, ngx_str_t *word, ngx_str_t *text);
 static char *corr_request_check_url(ngx_conf_t *cf,
     corr_gateway_builder_t *b, corr_gateway_request_t *request);
+static ngx_uint_t corr_request_literal(corr_str_t host);
+static corr_str_t corr_request_name(corr_str_t host);
 static ngx_uint_t corr_request_local(corr_str_t host);
 
 static char *corr_text_compile(ngx_conf_t *cf, corr_gateway_builder_t *b,
@@ -281,6 +283,44 @@ corr_gateway_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return corr_gateway_check(cf, &b);
+}
+
+
+ngx_int_t
+corr_gateways_check(ngx_conf_t *cf, corr_settings_t *s,
+    ngx_resolver_t *resolver, ngx_uint_t signs_up)
+{
+    ngx_uint_t       i, n, sms;
+    corr_gateway_t  *g;
+
+    sms = 0;
+    n = s->gateways ? s->gateways->nelts : 0;
+
+    for (i = 0; i < n; i++) {
+        g = (corr_gateway_t *) s->gateways->elts + i;
+        sms |= (g->kind == CORR_GATEWAY_SMS);
+
+        /* nginx makes one that knows no server where none was named */
+
+        if (g->named && g->profile.proxy.len == 0
+            && g->profile.resolver == NULL
+            && (resolver == NULL || resolver->connections.nelts == 0))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "gateway \"%s\" has a host by name, and no "
+                               "\"resolver\" that could find it", g->label);
+        }
+    }
+
+    if (signs_up && !sms) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"correspondence citizen\" needs a "
+                           "\"correspondence_gateway sms\": nobody could "
+                           "sign up");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -1337,22 +1377,51 @@ corr_request_check_url(ngx_conf_t *cf, corr_gateway_builder_t *b,
         g->profile.insecure_http = 1;
     }
 
+    g->named |= !corr_request_literal(host);
+
     return NGX_CONF_OK;
+}
+
+
+/* An address, or what needs no looking up. */
+
+static ngx_uint_t
+corr_request_literal(corr_str_t host)
+{
+    if (host.data[0] == '[' || corr_request_local(host)) {
+        return 1;
+    }
+
+    host = corr_request_name(host);
+
+    return ngx_inet_addr(host.data, host.len) != INADDR_NONE;
+}
+
+
+/* Without a port. */
+
+static corr_str_t
+corr_request_name(corr_str_t host)
+{
+    u_char  *colon;
+
+    colon = ngx_strlchr(host.data, host.data + host.len, ':');
+    host.len = colon ? (size_t) (colon - host.data) : host.len;
+
+    return host;
 }
 
 
 static ngx_uint_t
 corr_request_local(corr_str_t host)
 {
-    u_char     *colon;
-    in_addr_t   address;
+    in_addr_t  address;
 
     if (host.len >= 5 && ngx_strncmp(host.data, "[::1]", 5) == 0) {
         return 1;
     }
 
-    colon = ngx_strlchr(host.data, host.data + host.len, ':');
-    host.len = colon ? (size_t) (colon - host.data) : host.len;
+    host = corr_request_name(host);
 
     address = ngx_inet_addr(host.data, host.len);
 

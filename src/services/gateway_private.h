@@ -139,6 +139,7 @@ struct corr_gateway_s {
     corr_str_t               provider_code;   /* four digits */
     ngx_uint_t               retries;
     ngx_uint_t               keepalive;  /* connections are used again */
+    ngx_uint_t               named;      /* its host has to be looked up */
     ngx_uint_t               budget;     /* a day; 0: no limit */
     ngx_uint_t               rate;       /* a second; 0: no limit */
     ngx_shm_zone_t          *zone;

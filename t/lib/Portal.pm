@@ -532,8 +532,8 @@ sub restart_nginx {
 }
 
 
-# What "nginx -t" says of the configuration with these changes: (ok, text).
-# The running one stays as it is.
+# What "nginx -t" says of the configuration with these changes: (ok, text,
+# the configuration).  The running one stays as it is.
 
 sub test_conf {
     my ($self, %change) = @_;
@@ -545,6 +545,7 @@ sub test_conf {
 
     my @said = $self->{instance}->test_conf;
 
+    push @said, Instance::slurp($file);
     $self->{options} = $options;
     $self->{instance}->write_file($file, $before, 0600);
     return @said;
