@@ -80,6 +80,15 @@ while ($source =~ /corr_(citizen|clerk)_routes\[\] = \{(.*?)^\};/msg) {
 is(scalar @posts, scalar(() = $source =~ /^\s+corr_post\(/mg),
    'every form of the table');
 
+# A token whose first 31 bytes are right.
+
+sub other_end {
+    my ($token) = @_;
+
+    return substr($token, 0, -2)
+           . sprintf '%02x', hex(substr $token, -2) ^ 1;
+}
+
 my %csrf = map { my ($name, $from, $path) = @$_;
                  $name => $from->get($path)->find_csrf }
     [ own => $b, '/desk/profile' ], [ other => $other, '/desk/profile' ],
@@ -100,31 +109,41 @@ for my $post (@posts) {
                   note_body => 'x', name => 'x', title => 'x', code => 'x');
     my @close = (Connection => 'close');
 
-    for my $case ([ none => undef ], [ empty => '' ], [ wrong => 'x' x 64 ],
-                  [ another => $csrf{$foreign} ],
-                  [ 'a visitor\'s' => $csrf{nobody} ],
-                  [ longer => "$csrf{$own}0" ],
-                  [ shorter => substr $csrf{$own}, 0, -1 ],
-                  [ 'half a' => substr $csrf{$own}, 64 ],
-                  [ 'nothing but its mask as a' =>
-                    substr($csrf{$own}, 0, 64) x 2 ],
-                  [ 'another mask before the' => substr($csrf{$foreign}, 0, 64)
-                                                 . substr $csrf{$own}, 64 ])
+    my @tokens = (
+        [ none => undef ], [ empty => '' ], [ wrong => 'x' x 64 ],
+        [ another => $csrf{$foreign} ], [ 'a visitor\'s' => $csrf{nobody} ],
+        [ longer => "$csrf{$own}0" ], [ shorter => substr $csrf{$own}, 0, -1 ],
+        [ 'half a' => substr $csrf{$own}, 64 ],
+        [ 'with another last byte, a' => other_end($csrf{$own}) ],
+        [ 'nothing but its mask as a' => substr($csrf{$own}, 0, 64) x 2 ],
+        [ 'another mask before the' => substr($csrf{$foreign}, 0, 64)
+                                       . substr $csrf{$own}, 64 ]);
+
+    # a form in parts, with no file in it, is checked at its end as any other
+
+    for my $as ([ 'url-encoded' ],
+                [ 'in parts', 'Content-Type' => 'multipart/form-data' ])
     {
-        $browser->post($address, { %fields, csrf => $case->[1] }, { @close });
-        is($browser->status, 403, "$address: $case->[0] token");
+        my ($how, @type) = @$as;
+
+        for my $case (@tokens) {
+            $browser->post($address, { %fields, csrf => $case->[1] },
+                           { @close, @type });
+            is($browser->status, 403, "$address: $how, $case->[0] token");
+        }
+
+        $browser->post("$address?csrf=$csrf{$own}",
+                       { %fields, csrf => undef }, { @close, @type });
+        is($browser->status, 403, "$address: $how, the token in the address");
+
+        for my $site (qw(cross-site same-site)) {
+            $browser->post($address, { %fields, csrf => $csrf{$own} },
+                           { @close, @type, 'Sec-Fetch-Site' => $site });
+            is($browser->status, 403, "$address: $how, from a $site page");
+        }
     }
 
-    $browser->post("$address?csrf=$csrf{$own}", { %fields, csrf => undef },
-                   { @close });
-    is($browser->status, 403, "$address: the token in the address");
     delete $p->{secrets}{ $csrf{$own} };         # which is now in a log
-
-    for my $site (qw(cross-site same-site)) {
-        $browser->post($address, { %fields, csrf => $csrf{$own} },
-                       { @close, 'Sec-Fetch-Site' => $site });
-        is($browser->status, 403, "$address: from a $site page");
-    }
 
     $browser->request(POST => $address, { @close, 'Content-Type' =>
         'text/plain' }, "csrf=$csrf{$own}&body=x");
