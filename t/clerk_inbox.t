@@ -175,7 +175,7 @@ sub search {
 
     my $to = $b->path;
 
-    BAIL_OUT("«$q» stands in $to")
+    die "«$q» stands in $to\n"
         if index(url_unescape($to), $q) >= 0 && length $q > 2;
     return listed($b, $to =~ s{^/clerk/}{}r);
 }

@@ -22,7 +22,7 @@ use Portal::Proxy;
 use Staff;
 
 $SIG{PIPE} = 'IGNORE';
-alarm 300;
+alarm 550;
 
 # RFC 6238, appendix B, the last six of its eight digits
 
@@ -163,7 +163,122 @@ for my $server (@servers) {
     waitpid $pid, 0;
 }
 
+# A run of tests: of this very t/run, in a tree with nothing else in it.
+
+my $top = "$FindBin::RealBin/..";
+my $tree = tempdir(CLEANUP => 1);
+
+mkdir "$tree/$_" for qw(dev t t/faults build);
+system('cp', "$top/t/run", "$top/t/one", "$tree/t") == 0 or die;
+spew("$tree/dev/$_", "#!/bin/sh\n") for qw(install lint);
+spew("$tree/Makefile", "%:\n\t\@true\n");
+spew("$tree/t/faults/well.t", tap('print "ok 1\n1..1\n"'));
+
+is(run_with(well => 'print "ok 1\n1..1\n"'), "0: all well", 'all is well');
+is(run_with(bad => 'print "not ok 1\n1..1\n"'), '1: failed: portal',
+   'what fails twice');
+is(run_with(bails => 'print "Bail out!\n"; exit 255'), '1: failed: portal',
+   'a test that stops them all');
+is(run_with(plan => 'print "ok 1\n"'), '1: failed: portal',
+   'a test that has no end');
+is(run_with(dies => 'kill KILL => $$'), '1: failed: portal',
+   'a test that is killed');
+is(run_with(kills => 'open my $f, "<", "/proc/" . getppid . "/stat";'
+                     . 'kill KILL => (split " ", <$f>)[3]; sleep 1'),
+   '1: failed: portal', 'a run that is killed');
+is(run_with(flaky => 'my $f = "build/once"; my $ok = -e $f || "";'
+                     . 'open my $new, ">", $f; print "not " if !$ok;'
+                     . 'print "ok 1\n1..1\n"'),
+   '0: all well; 1 passed only alone: t/flaky.t', 'what passes alone is told');
+unlink "$tree/build/once";
+
+
+# One test: whatever ends it, nothing of it is left.
+
+my $sleeper = tap('open my $f, ">", "$ENV{CORR_TEST_TMP}/x"; $| = 1;'
+                  . 'if (!fork) { setpgrp; sleep 600; exit }'
+                  . 'print "ok $ENV{CORR_TEST_TMP} $$\n"; sleep 600');
+my $cluster = tap("use lib '$top/t/sql'; use Cluster; \$| = 1;"
+                  . 'my $c = Cluster->new(bare => 1);'
+                  . 'print "ok $ENV{CORR_TEST_TMP} $$\n";'
+                  . '$c->db("postgres", "postgres")'
+                  . '->do("SELECT pg_sleep(600)")');
+
+for my $case ([ TERM => 'one' ], [ KILL => 'it' ], [ ALRM => 'it' ]) {
+    my ($signal, $whom) = @$case;
+
+    for my $what ([ 'sleeps', $sleeper ], [ 'waits in the database', $cluster ])
+    {
+        my ($name, $text) = @$what;
+
+        spew("$tree/t/hangs.t", $text);
+
+        my $pid = open my $out, '-|', "exec $top/t/one $tree/t/hangs.t 2>&1"
+            or die;
+        my ($tmp, $test) = (readline($out) // '') =~ /^ok (\S+) (\d+)/;
+
+        ok($test && -d $tmp, "$name: runs") or next;
+        sleep 0.5;
+        kill $signal => $whom eq 'one' ? $pid : $test;
+        close $out;
+        ok($?, "$name, $signal: has failed");
+        ok(!-e $tmp, "$name, $signal: its directory is gone");
+        ok(Instance::wait_for(10, sub { !session($test) }),
+           "$name, $signal: and its processes") or diag session($test);
+    }
+}
+
 done_testing;
+
+
+sub spew {
+    my ($file, $text) = @_;
+
+    open my $f, '>', $file or die "$file: $!\n";
+    print $f $text;
+    close $f;
+    chmod 0755, $file;
+}
+
+
+sub tap { "use strict; use warnings;\n$_[0];\n" }
+
+
+# How a run ends that has this test besides one that is well.
+
+sub run_with {
+    my ($name, $code) = @_;
+    my $file = "$tree/t/$name.t";
+
+    local %ENV = (%ENV, CORR_ASAN => 0, JOBS => 1);
+
+    delete @ENV{grep { /^(?:HARNESS|TAP)_/ } keys %ENV};
+    spew($file, tap($code));
+
+    my $said = `$tree/t/run 2>&1 < /dev/null`;
+    my $status = $? >> 8;
+
+    unlink $file;
+
+    my ($last) = $said =~ /^== (.*)\n\z/m or diag $said;
+    return "$status: " . ($last // '');
+}
+
+
+# What is left of a session, but for what is dead.
+
+sub session {
+    my ($sid) = @_;
+    my @left;
+
+    for my $file (glob '/proc/[0-9]*/stat') {
+        my ($name, $state, $of) = Instance::slurp($file)
+            =~ /^\d+ \((.*)\) (\S) \d+ \d+ (\d+)/s or next;
+        push @left, $name if $of == $sid && $state ne 'Z';
+    }
+
+    return join ' ', @left;
+}
 
 
 sub ask {

@@ -15,7 +15,8 @@ use File::Temp qw(tempdir);
 use Portal;
 
 my $top = "$FindBin::RealBin/..";
-my $root = tempdir('corr-install-XXXXXX', DIR => '/tmp', CLEANUP => 1);
+my $root = tempdir('corr-install-XXXXXX', DIR => Portal::tmp(),
+                   CLEANUP => 1);
 my $share = "$root/usr/share/correspondence";
 my $module = "$root/usr/lib/nginx/modules/ngx_http_correspondence_module.so";
 
@@ -49,7 +50,7 @@ my $umask = umask 077;
 my ($rc, $said) = make_install();
 
 umask $umask;
-is($rc, 0, 'installed') or BAIL_OUT($said);
+is($rc, 0, 'installed') or die $said;
 is((said('find', $root, '-not', '-perm', '-444'))[1], '', 'all may read it');
 ok(-x "$root/usr/bin/$_", $_) for qw(corr-fsck corr-render corr-staff);
 ok(-f "$share/$_", $_)

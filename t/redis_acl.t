@@ -21,7 +21,7 @@ my $text = Instance::slurp("$top/docs/redis.conf");
 # sources.
 
 my ($list) = $text =~ /^# user correspondence on (.*)$/m
-    or BAIL_OUT('docs/redis.conf has no user');
+    or die "docs/redis.conf has no user\n";
 my %allowed = map { uc, 1 } $list =~ /\+(\w+)/g;
 my %said = (AUTH => 1);
 

@@ -13,7 +13,8 @@ use lib "$FindBin::RealBin/lib";
 use File::Temp qw(tempdir);
 use Portal;
 
-my $dir = tempdir('corr-tls-XXXXXX', DIR => '/tmp', CLEANUP => 1);
+my $dir = tempdir('corr-tls-XXXXXX', DIR => Portal::tmp(),
+                  CLEANUP => 1);
 
 chmod 0755, $dir;
 system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"

@@ -83,10 +83,15 @@ $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
 $SIG{PIPE} = 'IGNORE';
 
 
+# Short, as the paths of sockets are, and gone after the test: see t/one.
+
+sub tmp { $ENV{CORR_TEST_TMP} // '/tmp' }
+
+
 sub new {
     my ($class, %o) = @_;
     my ($uid, $gid) = Instance::unprivileged();
-    my $dir = tempdir('corr-t-XXXXXX', DIR => '/tmp');
+    my $dir = tempdir('corr-t-XXXXXX', DIR => tmp());
     my $asan = ($ENV{CORR_ASAN} // 0) ne '0' ? "$top/build/asan" : undef;
 
     my $i = Instance->new(
@@ -184,7 +189,7 @@ sub template {
 
     remove_tree(glob "$store/pgtemplate-*");
 
-    my $dir = tempdir('corr-t-XXXXXX', DIR => '/tmp');
+    my $dir = tempdir('corr-t-XXXXXX', DIR => tmp());
     my $i = Instance->new(%$like, dir => $dir, children => [],
                           files => undef);
 
@@ -201,6 +206,7 @@ sub template {
     } or do {
         my $error = $@;
         $i->stop;
+        remove_tree($dir);
         die $error;
     };
 

@@ -12,6 +12,7 @@ use DBI;
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
+use POSIX qw(:signal_h :sys_wait_h);
 
 if (Test::More->can('builder')) {
     binmode Test::More->builder->$_, ':encoding(UTF-8)'
@@ -19,6 +20,25 @@ if (Test::More->can('builder')) {
 }
 
 our $TOP = abs_path(dirname(__FILE__) . '/../..');
+
+# Whoever is told to stop, or takes too long, may be waiting in libpq, where
+# Perl's own handlers are not run: the server is stopped at once, which ends
+# the waiting, and then the test.
+
+my %servers;
+
+$SIG{USR1} = sub { exit 1 };
+
+for my $signal (SIGINT, SIGTERM, SIGHUP, SIGALRM) {
+    sigaction($signal, POSIX::SigAction->new(sub {
+        syswrite STDERR, "# the test takes too long\n"
+            if $signal == SIGALRM;
+        kill QUIT => keys %servers;
+        kill USR1 => $$;
+    })) or die "sigaction: $!";
+}
+
+alarm($ENV{CORR_TEST_TIMEOUT} // 600);
 
 
 sub new {
@@ -32,15 +52,11 @@ sub new {
     if ($> == 0) {
         my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
         chown $uid, $gid, $dir or die "chown $dir: $!";
-        $self->{as} = "setpriv --reuid=$uid --regid=$gid --clear-groups ";
+        $self->{as} = [ "--reuid=$uid", "--regid=$gid", '--clear-groups' ];
     }
 
-    $self->_run('initdb', "-D $dir/data -U postgres -A trust -N "
-                . '--encoding=UTF8 --locale=C.UTF-8');
-    $self->_run('pg_ctl', "-D $dir/data -l $dir/log -w start -o \""
-                . "-k $dir -c listen_addresses= -c fsync=off "
-                . '-c max_connections=120 -c shared_buffers=64MB '
-                . '-c deadlock_timeout=200ms"');
+    $self->_initdb;
+    $self->_start;
 
     $self->db('postgres', 'postgres')->do('CREATE DATABASE portal');
     $self->migrate unless $options{bare};
@@ -60,13 +76,58 @@ sub _bin {
 }
 
 
-sub _run {
-    my ($self, $program, $args) = @_;
+sub _initdb {
+    my ($self) = @_;
 
-    my $as = $self->{as} // '';
-    my $out = qx{cd / && $as$self->{bin}/$program $args 2>&1 </dev/null};
+    my $as = $self->{as} ? "setpriv @{ $self->{as} }" : '';
+    my $args = "-D $self->{dir}/data -U postgres -A trust -N "
+               . '--encoding=UTF8 --locale=C.UTF-8';
+    my $out = qx{cd / && $as $self->{bin}/initdb $args 2>&1 </dev/null};
 
-    die "$program: $out" if $?;
+    die "initdb: $out" if $?;
+}
+
+
+# Our own child, whom the kernel tells when we die, however that is.
+sub _start {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+
+    my $server = fork // die "fork: $!";
+
+    if ($server == 0) {
+        chdir '/';
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$dir/log";
+        open STDERR, '>&', \*STDOUT;
+        exec 'setpriv', '--pdeathsig', 'QUIT', @{ $self->{as} // [] }, '--',
+             "$self->{bin}/postgres", '-D', "$dir/data", '-k', $dir,
+             map { ('-c', $_) } 'listen_addresses=', 'fsync=off',
+                 'max_connections=120', 'shared_buffers=64MB',
+                 'deadlock_timeout=200ms'
+            or POSIX::_exit(127);
+    }
+
+    $servers{ $self->{server} = $server } = 1;
+
+    for (1 .. 600) {
+        last if waitpid($server, WNOHANG) != 0;
+        return if eval { $self->db('postgres', 'postgres') };
+        select undef, undef, undef, 0.1;
+    }
+
+    die "postgres did not start: ", `tail -n 5 $dir/log`;
+}
+
+
+sub _stop {
+    my ($self) = @_;
+
+    my $server = $self->{server} // return;
+
+    delete $servers{$server};
+    kill QUIT => $server;
+    waitpid $server, 0;
 }
 
 
@@ -366,7 +427,7 @@ sub DESTROY {
     return if $self->{pid} != $$;
 
     local ($?, $@);
-    eval { $self->_run('pg_ctl', "-D $self->{dir}/data -m immediate stop") };
+    $self->_stop;
     remove_tree($self->{dir});
 }
 

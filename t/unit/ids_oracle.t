@@ -22,7 +22,7 @@ sub ok {
 
 sub answers {
     my ($check, @inputs) = @_;
-    my $file = "/tmp/corr-ids-$$";
+    my $file = ($ENV{CORR_TEST_TMP} // '/tmp') . "/corr-ids-$$";
 
     open my $fh, '>', $file or die "$file: $!";
     print $fh "x$_\n" for map { unpack 'H*', $_ } @inputs;

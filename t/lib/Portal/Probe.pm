@@ -38,7 +38,8 @@ sub new {
 
     my $self = bless {
         level => 'debug', workers => 1, allow => [], %o,
-        dir   => tempdir('corr-probe-XXXXXX', DIR => '/tmp',
+        dir   => tempdir('corr-probe-XXXXXX',
+                         DIR => $ENV{CORR_TEST_TMP} // '/tmp',
                          CLEANUP => !$ENV{CORR_TEST_KEEP}),
         port  => free_port(),
     }, $class;
