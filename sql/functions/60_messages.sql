@@ -108,10 +108,12 @@ BEGIN
     VALUES (p_id, 'send', p_provider, p_provider_id, p_outcome, p_reason,
             p_cost);
 
-    -- "Sent" is a fact whoever holds the lease now; the rest is not.
+    -- "Sent" is a fact whoever holds the lease now, and while nobody has sent
+    -- it again; the rest is not.
     accepted := v_message.tries = p_try
                 AND (v_message.state = 'sending'
-                     OR v_message.state = 'unknown' AND p_outcome = 'sent');
+                     OR v_message.state IN ('unknown', 'queued')
+                        AND p_outcome = 'sent');
 
     IF NOT accepted THEN
         RETURN NEXT;

@@ -4,7 +4,8 @@
  *
  * Each message under way has an owner and a pool of its own and goes through
  * ASKING (a gateway) and RECORDING (the database); the second is repeated
- * until it succeeds or the lease has long ended.
+ * until it succeeds or the lease has long ended: what is not known to have
+ * been sent would be sent again.
  */
 
 #include "relay.h"
@@ -20,7 +21,13 @@
 
 
 #define CORR_RELAY_PARAMS_MAX    65536   /* bytes of JSON */
-#define CORR_RELAY_RECORDS       12      /* tries to record a result */
+
+/* a result is recorded again: so often when the database refuses it, or the
+   worker ends; for so long, in milliseconds, when it is away */
+
+#define CORR_RELAY_RECORDS       12
+#define CORR_RELAY_RECORDING     600000
+
 #define CORR_RELAY_SWEEP         5       /* each so many checks */
 
 /* checks of a message whose fate is unknown before it is sent again: with a
@@ -77,6 +84,8 @@ struct corr_message_s {
     corr_gateway_op_t       *call;
     corr_pg_op_t            *record;
     corr_retry_t             retry;
+    ngx_msec_t               ended;      /* when there was a result */
+    ngx_uint_t               vain;       /* of CORR_RELAY_RECORDS */
 
     /* wiped once it was handed to the gateway */
     corr_str_t               code;
@@ -129,6 +138,8 @@ static void corr_message_record(corr_message_t *m);
 static void corr_message_record_sent(corr_message_t *m);
 static void corr_message_record_state(corr_message_t *m);
 static void corr_message_recorded(corr_message_t *m);
+static ngx_uint_t corr_message_in_vain(corr_message_t *m,
+    corr_op_status_e status);
 static void corr_message_paused(ngx_event_t *ev);
 static corr_str_t corr_message_keep(corr_message_t *m, corr_str_t s);
 static corr_pg_param_t corr_message_text(corr_str_t s);
@@ -883,6 +894,10 @@ corr_message_judge_state(corr_message_t *m)
 static void
 corr_message_record(corr_message_t *m)
 {
+    if (m->ended == 0) {
+        m->ended = ngx_current_msec;
+    }
+
     m->record = corr_pg_begin(m->relay->pg, &m->owner, "message result");
 
     if (m->record == NULL) {
@@ -955,7 +970,7 @@ corr_message_recorded(corr_message_t *m)
         return;
     }
 
-    if (m->retry.attempts >= CORR_RELAY_RECORDS) {
+    if (corr_message_in_vain(m, status)) {
 
         /* its lease ends, it is unknown then, and looked up */
 
@@ -967,6 +982,17 @@ corr_message_recorded(corr_message_t *m)
     }
 
     ngx_add_timer(&m->pause, corr_retry_delay(&m->retry, 60000));
+}
+
+
+static ngx_uint_t
+corr_message_in_vain(corr_message_t *m, corr_op_status_e status)
+{
+    if (status == CORR_OP_FAILED || ngx_exiting) {
+        return ++m->vain >= CORR_RELAY_RECORDS;
+    }
+
+    return ngx_current_msec - m->ended > CORR_RELAY_RECORDING;
 }
 
 

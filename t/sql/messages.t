@@ -183,6 +183,19 @@ clear;
 @m = queue('0911');
 ($c) = claim();
 result($c, 'unknown');
+due;
+$pg->call($db, 'messages_to_check', 10, 30, 1);
+is $pg->call($db, 'message_checked', $m[0], 'pending', undef, undef, undef, 1)
+      ->[0]{state}, 'queued', 'nobody can tell: it waits to be sent again';
+ok result($c, 'sent', id => 'p3'), 'a late answer that it was sent';
+is state($m[0]), 'sent', 'counts as long as it waits';
+due;
+is ids(claim()), '', 'and it is not sent again';
+
+clear;
+@m = queue('0911');
+($c) = claim();
+result($c, 'unknown');
 for my $n (1 .. 3) {
     due;
     my ($u) = @{$pg->call($db, 'messages_to_check', 10, 30, 1)};
