@@ -4,11 +4,13 @@
 
 #include "gateway_private.h"
 
+#include "../lib/escape.h"
 #include "../lib/json.h"
 #include "../lib/text.h"
 
 
 #define CORR_REASON_MAX      40
+#define CORR_REFERENCE_MAX   256     /* bytes of a provider's id */
 
 
 static ngx_uint_t corr_answer_holds(corr_gateway_call_t *call,
@@ -421,6 +423,15 @@ corr_answer_take(corr_gateway_call_t *call, corr_value_t root)
         }
 
         if (corr_str_is(take[i].name, "id")) {
+
+            /* one that the database would not take is worse than none */
+
+            if (text.len > CORR_REFERENCE_MAX
+                || !corr_header_value_valid(text))
+            {
+                continue;
+            }
+
             op->reference = text;
 
         } else if (corr_text_clean(&call->alloc, text, 0, &text) != CORR_OK

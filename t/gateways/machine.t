@@ -507,6 +507,27 @@ subtest 'a Content-Type of its own' => sub {
     }
 };
 
+subtest 'ids that cannot be kept' => sub {
+    my $p = probe("correspondence_gateway sms { request POST $d->{base}/x; "
+                  . "form a=b; yes a 1; take id id; }");
+    my %m = (mobile => '09121234561', text => 'x', local_id => 5);
+
+    for my $case ([ 'x-1', 'x-1' ], [ "a\0b", '' ], [ "a\nb", '' ],
+                  [ '9' x 257, '' ], [ 12345678901234567, '12345678901234567' ])
+    {
+        my ($id, $kept) = @$case;
+
+        $d->quiet;
+        $d->say(path => '/x', json => { a => 1, id => $id });
+        my $r = $p->ask(sms => \%m);
+        is $r->{verdict}, 'yes', 'taken';
+        is $r->{reference}, $kept, 'its id: ' . ($kept || 'none');
+        is $r->{taken}{id} // '', $kept, 'nowhere';
+    }
+
+    $p->done;
+};
+
 subtest 'words of a token in any order' => sub {
     my $token = "POST $d->{base}/t ";
     my @words = (q(json '{"get":"it"}'), 'take t',
