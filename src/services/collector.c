@@ -368,6 +368,10 @@ corr_collector_scanned(corr_collector_t *c)
         return;
     }
 
+    if (!c->unmarked && c->alarm != CORR_COLLECT_BRAKE) {
+        c->alarm = CORR_COLLECT_WELL;
+    }
+
     if (!c->unmarked && !c->marked) {
         corr_collector_query(c, CORR_COLLECT_MARKED, CORR_SQL_STORE_MARKED,
                              NULL);
