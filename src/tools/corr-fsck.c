@@ -9,7 +9,8 @@
  * none can be missing because it is new.  Prints a line for each difference:
  *
  *     missing HASH SIZE    a row names it, there is no such file
- *     trashed HASH SIZE    not at its place, but in the trash
+ *     trashed HASH SIZE    not at its place, but in the trash; its bytes are
+ *                          looked at when it is taken back
  *     damaged HASH SIZE    the bytes are not those that were taken
  *     extra HASH SIZE      no row names it; the collector will put it into
  *                          the trash
