@@ -415,6 +415,7 @@ sub write_conf {
               "$self->{files}/html/");
     $change->(qr/correspondence_store .*;/m,
               "correspondence_store $dir/store;");
+    $change->(qr/^ +correspondence_audit_head .*;\n/m, '');
     $change->(qr/correspondence_key_file .*;/m,
               "correspondence_key_file $dir/keys/portal.key;");
     $change->(qr/(correspondence_postgres\s+)"host=\S+/m,
