@@ -77,7 +77,8 @@ $b->send_letter(files => [ [ 'a.png', Portal::Browser::tiny_png('x' x 2000),
 is($rc, 0, 'sql/migrate') or diag $said;
 like($said, qr/^functions unchanged$/m, 'has nothing to do');
 
-my @fsck = ("$share/sql/fsck", '-d', $owner, $p->dir . '/store');
+my @fsck = ("$share/sql/fsck", '-d', "$db user=correspondence_portal",
+            $p->dir . '/store');
 
 ($rc, $said) = said(@fsck);
 is($rc, 0, 'sql/fsck finds its program') or diag $said;
@@ -90,7 +91,8 @@ is($rc, 0, 'sql/create-admin') or diag $said;
 my ($path) = $said =~ m{(/clerk/invitations/\S+)};
 is($p->browser->get($path)->status, 200, 'makes a link that opens');
 
-($rc, $said) = said("$share/sql/audit-verify", '-d', $owner);
+($rc, $said) = said("$share/sql/audit-verify", '-d',
+                    "$db user=correspondence_portal");
 is($rc, 0, 'sql/audit-verify') or diag $said;
 
 # without its program it could not look, which is 2

@@ -252,4 +252,55 @@ my $a = $letters->account;
 is_deeply([ grep { !/^درخواست was never sent/ } @{ $a->{problems} } ], [],
           'and here nothing is lost');
 
+
+
+# The portal on what was restored, as docs/operations.md has it.
+
+my $guide = Instance::slurp("$i->{top}/docs/operations.md");
+my ($expire) = $guide =~ /(UPDATE correspondence\.messages .*?)"$/ms;
+my ($number) = $guide =~ /(UPDATE correspondence\.register_counters .*?);/ms;
+
+$p->stop_nginx;
+run('sh', '-c', "'$i->{top}/sql/migrate' 'host=$sockets user=postgres "
+    . "dbname=restored' > /dev/null");
+run('redis-cli', '-s', "$sockets/redis.sock", 'FLUSHALL');
+is(system("$i->{top}/sql/audit-verify -d 'host=$sockets dbname=restored "
+          . "user=correspondence_portal' > /dev/null"), 0, 'audit-verify');
+
+my $db = DBI->connect("dbi:Pg:dbname=restored;host=$sockets", 'postgres', '',
+                      { RaiseError => 1 });
+
+$db->do(q{UPDATE correspondence.messages SET state = 'queued',
+          sent_at = NULL WHERE id IN (SELECT id FROM correspondence.messages
+                                       WHERE template = 'letter_sent'
+                                       ORDER BY id LIMIT 3)});
+cmp_ok($db->do($expire), '>=', 3, 'what waits is not to be sent again');
+ok(eval { $db->do($number) }, 'the counter of a book is set') or diag $@;
+
+my $sms = () = $p->messages;
+
+$p->configure(replace => [
+    [ qr/dbname=correspondence/m, 'dbname=restored' ],
+    [ qr/correspondence_store .*;/m, "correspondence_store $copy;" ] ]);
+$p->start_nginx;
+
+is($b->get('/desk')->status, 303, 'an old session opens nothing');
+ok(Portal::wait_until(20, sub {
+    !$db->selectrow_array(q{SELECT count(*) FROM correspondence.messages
+        WHERE state IN ('queued', 'sending', 'unknown')}) }),
+   'what waited has expired');
+is(scalar(() = $p->messages), $sms, 'and was not sent');
+
+ok(Torture::Letters::visit($b, $who), 'people log in again');
+
+my ($file) = $db->selectrow_array(q{
+    SELECT f.id FROM correspondence.files AS f
+      JOIN correspondence.persons AS p ON p.id = f.person_id
+     WHERE p.national_code = ? ORDER BY f.created_at LIMIT 1}, undef,
+    $who->{national_code});
+
+is($b->get("/desk/files/$file")->status, 200, 'and read their files');
+like($b->send_letter, qr/^\d{8}$/, 'and write');
+$db->disconnect;
+
 $p->done;
