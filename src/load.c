@@ -17,6 +17,9 @@
 #include "services/texts.h"
 
 
+#define CORR_LIFETIME  " -c correspondence.message_lifetime="
+
+
 static ngx_int_t corr_load_required(ngx_conf_t *cf,
     const corr_settings_t *s);
 static ngx_int_t corr_load_statements(ngx_conf_t *cf, corr_settings_t *s);
@@ -202,6 +205,17 @@ corr_load_limits(ngx_conf_t *cf, corr_settings_t *s)
 
     *p++ = '}';
     s->limits.len = p - s->limits.data;
+
+    /* messages are made by many functions: each connection tells it them */
+
+    p = ngx_pnalloc(cf->pool, sizeof(CORR_LIFETIME) + NGX_TIME_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->pg.settings.data = p;
+    s->pg.settings.len = ngx_sprintf(p, CORR_LIFETIME "%T",
+                                     s->message_lifetime) - p;
 
     return NGX_OK;
 }

@@ -75,6 +75,8 @@
                                                                               \
     number(msec, relay_interval,          1000,             10,     INT32_MAX)\
     number(num,  sms_parts,               2,                1,      10)       \
+    number(sec,  message_lifetime,        3 * 24 * 60 * 60, 60,               \
+           365 * 24 * 60 * 60)                                                \
     number(num,  relay_batch,             20,               1,      1000)     \
     number(sec,  relay_lease,             60,               1,      INT32_MAX)\
     number(msec, seal_interval,           5000,             10,     INT32_MAX)\

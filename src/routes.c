@@ -213,6 +213,10 @@ const corr_route_t  corr_clerk_routes[] = {
               corr_clerk_ticket_action_steps,
               corr_clerk_ticket_steps),
     corr_get("/messages", CORR_WORKER, corr_messages_steps),
+    corr_get("/messages/again", CORR_MANAGER|CORR_ADMIN,
+             corr_messages_again_steps),
+    corr_post("/messages/again", CORR_MANAGER|CORR_ADMIN,
+              corr_messages_resend_steps, corr_messages_steps),
     corr_post("/messages/{id}/resend", CORR_WORKER, corr_message_resend_steps,
               corr_messages_steps),
 

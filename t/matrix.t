@@ -123,6 +123,8 @@ GET  /tickets/{number}                 login   200   403   403   200   200
 POST /tickets/{number}/messages        login   422   403   403   422   422
 POST /tickets/{number}/close           login   303   403   403   303   303
 GET  /messages                         login   200   403   403   200   200
+GET  /messages/again                   login   403   403   403   422   422
+POST /messages/again                   login   403   403   403   422   422
 POST /messages/{id}/resend             login   422   403   403   422   422
 GET  /files/{id}                       login   200   200   404   200   200
 GET  /invitations/{token}              200     200   200   200   200   200

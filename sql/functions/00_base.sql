@@ -253,6 +253,15 @@ BEGIN
 END
 $$;
 
+-- How long a message may wait to be sent, codes aside; the directive
+-- correspondence_message_lifetime, which each connection brings along.
+CREATE OR REPLACE FUNCTION message_lifetime() RETURNS interval
+LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+    SELECT coalesce(nullif(current_setting('correspondence.message_lifetime',
+                                           true), '')::integer, 259200)
+           * interval '1 second'
+$$;
+
 -- A message in the outbox; its id.  The relay renders and sends it later.
 CREATE OR REPLACE FUNCTION message_add(p_template text, p_params jsonb,
     p_mobile text, p_person bigint, p_letter bigint DEFAULT NULL,
@@ -263,9 +272,9 @@ DECLARE
     v_id    bigint;
 BEGIN
     INSERT INTO messages (template, params, mobile, person_id, letter_id,
-                          event_id, ticket_id)
+                          event_id, ticket_id, expires_at)
     VALUES (p_template, p_params, p_mobile, p_person, p_letter, p_event,
-            p_ticket)
+            p_ticket, now() + message_lifetime())
     RETURNING id INTO v_id;
 
     RETURN v_id;

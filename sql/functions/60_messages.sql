@@ -301,7 +301,9 @@ BEGIN
                                    ('delivered', 'failed') THEN now() END,
            next_at = CASE
                WHEN v_again THEN now()
-               WHEN m.created_at < now() - interval '3 days' THEN 'infinity'
+               WHEN m.created_at < now() - greatest(interval '3 days',
+                                                    message_lifetime())
+                   THEN 'infinity'
                ELSE now() + least(20 * 2 ^ least(m.checks, 10), 3600)
                             * interval '1 second' END
      WHERE m.id = p_id;
@@ -315,10 +317,53 @@ BEGIN
 END
 $$;
 
+-- Makes new messages with the same words of these, which are locked, and
+-- says so in the old ones; their ids, in order.  To the person's mobile of
+-- today, but for a warning that it was changed: that is for whoever has the old
+-- one.
+CREATE OR REPLACE FUNCTION messages_again(p_ids bigint[], p_staff bigint)
+RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_letter    bigint;
+    v_letters   bigint[];
+    v_new       bigint[];
+BEGIN
+    WITH made AS (
+        INSERT INTO messages AS n (template, params, mobile, person_id,
+            letter_id, event_id, ticket_id, resend_of, expires_at)
+        SELECT o.template, o.params,
+               CASE WHEN o.template IN ('mobile_changed', 'account_claimed')
+                    THEN o.mobile ELSE coalesce(p.mobile, o.mobile) END,
+               o.person_id, o.letter_id, o.event_id, o.ticket_id, o.id,
+               now() + message_lifetime()
+          FROM messages AS o
+          LEFT JOIN persons AS p ON p.id = o.person_id
+         WHERE o.id = ANY (p_ids)
+         ORDER BY o.id
+        RETURNING n.id, n.resend_of),
+    marked AS (
+        UPDATE messages AS o SET resent_as = made.id, resent_by = p_staff
+          FROM made WHERE o.id = made.resend_of
+        RETURNING made.id, o.letter_id)
+    SELECT array_agg(id ORDER BY id),
+           array_agg(DISTINCT letter_id ORDER BY letter_id)
+      INTO v_new, v_letters FROM marked;
+
+    -- Letters are locked in one order, as by those who sweep.
+    FOREACH v_letter IN ARRAY
+        array_remove(coalesce(v_letters, '{}'), NULL)
+    LOOP
+        PERFORM letter_undelivered(v_letter);
+    END LOOP;
+
+    RETURN v_new;
+END
+$$;
+
 -- After guard_staff: message_resend(submission_key, message id)
--- → repeated, new_id.  A new message with the same words; the old one says
--- so.  Codes are not sent again.  To the person's mobile of today, but for a
--- warning that it was changed: that is for whoever has the old one.
+-- → repeated, new_id.  A new message with the same words; codes are not sent
+-- again.
 -- CR404 not_found, CR409 message_not_resendable.
 CREATE OR REPLACE FUNCTION message_resend(p_submission_key text,
     p_id bigint)
@@ -358,31 +403,74 @@ BEGIN
         PERFORM fail('CR409', 'message_not_resendable');
     END IF;
 
-    INSERT INTO messages AS m (template, params, mobile, person_id,
-        letter_id, event_id, ticket_id, resend_of)
-    SELECT v_message.template, v_message.params,
-           CASE WHEN v_message.template IN ('mobile_changed',
-                                            'account_claimed')
-                THEN v_message.mobile
-                ELSE coalesce(p.mobile, v_message.mobile) END,
-           v_message.person_id,
-           v_message.letter_id, v_message.event_id, v_message.ticket_id,
-           v_message.id
-      FROM (SELECT) AS one
-      LEFT JOIN persons AS p ON p.id = v_message.person_id
-    RETURNING m.id INTO new_id;
-
-    UPDATE messages AS m SET resent_as = new_id, resent_by = v_me.id
-     WHERE m.id = p_id;
-
-    IF v_message.letter_id IS NOT NULL THEN
-        PERFORM letter_undelivered(v_message.letter_id);
-    END IF;
+    new_id := (messages_again(ARRAY[p_id], v_me.id))[1];
 
     PERFORM audit_staff('message_resent', 'message', p_id::text,
                         jsonb_build_object('as', new_id));
     PERFORM submission_end('staff', v_me.id, p_submission_key, 'resend',
                            new_id::text);
+    RETURN NEXT;
+END
+$$;
+
+-- Those that messages_resend() sends again.
+CREATE OR REPLACE FUNCTION messages_resendable(p_state text, p_from date,
+    p_to date) RETURNS TABLE (id bigint)
+LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+    SELECT m.id FROM messages AS m
+     WHERE m.state = p_state AND m.priority > 0 AND m.resent_as IS NULL
+       AND (p_from IS NULL
+            OR m.created_at >= p_from::timestamp AT TIME ZONE 'Asia/Tehran')
+       AND (p_to IS NULL OR m.created_at
+            < (p_to + 1)::timestamp AT TIME ZONE 'Asia/Tehran')
+$$;
+
+-- After guard_staff: messages_resend(submission_key, state failed|expired,
+-- first day, last day (Tehran's, of when they were made; NULL: no bound), most
+-- at once) → repeated, resent: how many.  What was sent again already is not
+-- again, and no codes.
+CREATE OR REPLACE FUNCTION messages_resend(p_submission_key text,
+    p_state text, p_from date, p_to date, p_most integer)
+RETURNS TABLE (repeated boolean, resent integer)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_me    staff := me_staff('manager,admin');
+    v_ids   bigint[];
+BEGIN
+    IF p_state IS NULL OR p_state NOT IN ('failed', 'expired') THEN
+        PERFORM fail('CR409', 'message_not_resendable');
+    END IF;
+
+    resent := submission_begin('staff', v_me.id, p_submission_key,
+                               'resend_all')::integer;
+    repeated := resent IS NOT NULL;
+
+    IF repeated THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    SELECT array_agg(l.id) INTO v_ids FROM (
+        SELECT m.id FROM messages AS m
+         WHERE m.id IN (SELECT r.id FROM messages_resendable(p_state, p_from,
+                                                             p_to) AS r
+                         ORDER BY r.id LIMIT p_most)
+           AND m.state = p_state AND m.resent_as IS NULL
+         ORDER BY m.id FOR UPDATE) AS l;
+
+    resent := coalesce(cardinality(v_ids), 0);
+
+    IF resent > 0 THEN
+        PERFORM messages_again(v_ids, v_me.id);
+    END IF;
+
+    PERFORM audit_staff('messages_resent', 'messages', NULL,
+                        jsonb_strip_nulls(jsonb_build_object('state', p_state,
+                            'from', p_from, 'to', p_to, 'count', resent)));
+    PERFORM submission_end('staff', v_me.id, p_submission_key, 'resend_all',
+                           resent::text);
     RETURN NEXT;
 END
 $$;

@@ -34,6 +34,19 @@ SELECT a.kind, a.at, a.provider, a.provider_id, a.outcome, a.reason, a.cost
 -- name: message_resend
 SELECT repeated, new_id FROM message_resend($1::text, $2::bigint);
 
+--   $1 state failed|expired, $2 first day or NULL, $3 last day or NULL, $4 most
+-- → count, how many would be sent again, up to that many
+-- name: messages_resendable
+SELECT count(*) AS count FROM (
+       SELECT FROM messages_resendable($1::text, $2::date, $3::date)
+        LIMIT $4::int) AS b;
+
+--   $1 submission_key, $2 state, $3 first day or NULL, $4 last day or NULL,
+--   $5 most at once → repeated, resent
+-- name: messages_resend
+SELECT repeated, resent
+  FROM messages_resend($1::text, $2::text, $3::date, $4::date, $5::int);
+
 -- Units and books ----------------------------------------------------------------
 
 -- name: units_list

@@ -190,7 +190,7 @@ corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host)
     given.data = (u_char *) (host->options ? host->options : "");
     given.len = ngx_strlen(given.data);
 
-    len = given.len + path.len * 2 + NGX_INT64_LEN + 256;
+    len = given.len + conf->settings.len + path.len * 2 + NGX_INT64_LEN + 256;
 
     options = ngx_pcalloc(pg->pool, len);
     if (options == NULL) {
@@ -200,6 +200,8 @@ corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host)
     p = ngx_sprintf(options, "%V -c TimeZone=UTC -c statement_timeout=%M"
                     " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10"
                     " -c tcp_keepalives_count=3", &given, timeout);
+
+    p = ngx_sprintf(p, "%V", &conf->settings);
 
     if (path.len) {
         p = ngx_cpymem(p, " -c search_path=", sizeof(" -c search_path=") - 1);

@@ -48,6 +48,8 @@ typedef struct {
     ngx_array_t              conninfo;   /* corr_pg_host_t: tried in turn;
                                             see corr_pg_conf_add_host() */
     ngx_str_t                search_path;     /* empty: the server's */
+    ngx_str_t                settings;        /* more of a connection's:
+                                                 " -c NAME=VALUE" */
     ngx_msec_t               statement_timeout; /* the server's own limit;
                                                    0: timeout */
     ngx_uint_t               connections;     /* per worker, in all */

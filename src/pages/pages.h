@@ -92,6 +92,8 @@ extern const corr_step_pt  corr_clerk_ticket_action_steps[];
 /* clerk_messages.c */
 extern const corr_step_pt  corr_messages_steps[];
 extern const corr_step_pt  corr_message_resend_steps[];
+extern const corr_step_pt  corr_messages_again_steps[];
+extern const corr_step_pt  corr_messages_resend_steps[];
 
 /* desk.c */
 extern const corr_step_pt  corr_desk_steps[];

@@ -118,6 +118,7 @@ typedef struct {
     ngx_msec_t               relay_interval;
     ngx_uint_t               relay_batch;
     ngx_uint_t               sms_parts;      /* of a template, at most */
+    time_t                   message_lifetime;   /* then it is not sent */
     time_t                   relay_lease;
     ngx_msec_t               seal_interval;
     ngx_str_t                audit_head;     /* file that gets the head */

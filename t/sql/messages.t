@@ -340,4 +340,78 @@ is $pg->refused($db, sub {
        $pg->staff($db, $expert, 'message_resend', Cluster::key(), $c->{id}) }),
    'CR403 role_refused', 'nor by experts';
 
+
+# All of a period at once -------------------------------------------------------------
+
+clear;
+my $admin = $pg->make_staff('admin');
+my @old = map { $owner->selectrow_array(
+    q{INSERT INTO messages (template, mobile, priority, person_id, letter_id,
+                            state, created_at, text)
+      SELECT 'letter_sent', '0911', $1::smallint, $2,
+             CASE WHEN $1::smallint > 0 THEN l.id END, $3,
+             ($4::date + time '23:30') AT TIME ZONE 'Asia/Tehran', 'x'
+        FROM letters AS l WHERE l.tracking_code = $5 RETURNING id}, undef,
+    $_->[2] // 5, $ali->{id}, $_->[0], $_->[1], $t) }
+    [ failed => '2026-03-01' ], [ failed => '2026-03-02' ],
+    [ failed => '2026-03-03' ], [ expired => '2026-03-02' ],
+    [ failed => '2026-03-02', 0 ], [ sent => '2026-03-02' ];
+
+$owner->do('UPDATE letters SET undelivered = true WHERE tracking_code = ?',
+           undef, $t);
+
+sub resend_all {
+    my ($who, @more) = @_;
+
+    return $pg->staff($db, $who, 'messages_resend', @more)->[0];
+}
+
+sub resent {
+    return join ' ', @{ $owner->selectcol_arrayref(
+        'SELECT id FROM messages WHERE resent_as IS NOT NULL ORDER BY id') };
+}
+
+is $pg->call($db, 'messages_resendable', 'failed', '2026-03-01', '2026-03-02',
+             9)->[0]{count}, 2, 'how many: no codes, and only of those days';
+$key = Cluster::key();
+is resend_all($admin, $key, 'failed', '2026-03-01', '2026-03-02', 9)->{resent},
+   2, 'those are sent again';
+is resent(), "$old[0] $old[1]", 'and say so';
+is resend_all($admin, $key, 'failed', '2026-03-01', '2026-03-02', 9)->{resent},
+   2, 'the same form is told the same';
+is resend_all($admin, Cluster::key(), 'failed', '2026-03-01', '2026-03-02', 9)
+       ->{resent}, 0, 'another one finds none';
+ok $marked->(), 'the letter has others that failed';
+is resend_all($admin, Cluster::key(), 'failed', undef, undef, 1)->{resent}, 1,
+   'no more than was said';
+is resend_all($admin, Cluster::key(), 'expired', undef, undef, 9)->{resent},
+   1, 'expired ones';
+ok !$marked->(), 'now all of the letter are on their way';
+is $owner->selectrow_array(q{SELECT count(*) FROM messages
+      WHERE state = 'queued' AND resend_of IS NOT NULL
+        AND expires_at BETWEEN now() + interval '71 hours'
+                           AND now() + interval '72 hours'}), 4,
+   'as new messages of three days';
+is $owner->selectrow_array(q{SELECT string_agg(details->>'count', ' '
+      ORDER BY id) FROM audit WHERE action = 'messages_resent'}), '2 0 1 1',
+   'a line of the audit each';
+is $pg->refused($db, sub { resend_all($clerk, Cluster::key(), 'failed',
+                                      undef, undef, 9) }),
+   'CR403 role_refused', 'clerks do not';
+is $pg->refused($db, sub { resend_all($admin, Cluster::key(), 'sent',
+                                      undef, undef, 9) }),
+   'CR409 message_not_resendable', 'nor what was sent';
+
+# How long it may wait: what the connection says.
+
+clear;
+$db->do("SET correspondence.message_lifetime = '600'");
+$owner->do('DELETE FROM messages');
+($c) = queue('0911');
+$owner->do(q{UPDATE messages SET state = 'failed' WHERE id = ?}, undef, $c);
+$again = $pg->staff($db, $clerk, 'message_resend', Cluster::key(), $c)->[0];
+is $owner->selectrow_array(q{SELECT round(extract(epoch FROM expires_at
+      - created_at)) FROM messages WHERE id = ?}, undef, $again->{new_id}),
+   600, 'ten minutes when the connection says so';
+
 done_testing;
