@@ -392,6 +392,36 @@ $pg->staff($db, $c1, 'substitute_end', $c1->{id});
 ok !$pg->call($db, 'clerk_letter_show', $c2->{id}, $t)->[0]{can_reply},
    'back at work: no more';
 
+# What the pages show is one thing, what is taken another.
+
+sub acts {
+    my ($who, $name, @rest) = @_;
+
+    return $pg->refused($db, sub {
+        $pg->staff($db, $who, $name, Cluster::key(), $t, @rest) });
+}
+
+is acts($c2, 'letter_reply', 'متن', 0, undef, '[]'), 'CR409 letter_taken',
+   'back at work: no reply in their name';
+is acts($c2, 'letter_take'), 'CR409 letter_taken', 'nor is it taken';
+
+for my $case ([ 'not yet', 1, 2 ], [ 'no more', -2, -1 ]) {
+    my ($what, @days) = @$case;
+
+    $owner->do('DELETE FROM substitutes');
+    $owner->do('INSERT INTO substitutes (absent_id, substitute_id, from_on,
+                    to_on, created_by)
+                VALUES (?, ?, today() + ?::int, today() + ?::int, ?)', undef,
+               $c1->{id}, $c2->{id}, @days, $manager->{id});
+    is acts($c2, 'letter_reply', 'متن', 0, undef, '[]'), 'CR409 letter_taken',
+       "$what: no reply in their name";
+    is acts($c2, 'letter_take'), 'CR409 letter_taken', 'nor is it taken';
+}
+
+$owner->do('UPDATE substitutes SET from_on = today(), to_on = today()');
+is acts($c2, 'letter_reply', 'متن', 0, undef, '[]'), 'nothing',
+   'in its days it is';
+
 # Staff -----------------------------------------------------------------------------------
 
 is $pg->refused($db, sub { $pg->staff($db, $c2, 'staff_disable', $c1->{id}) }),
@@ -463,6 +493,34 @@ is $pg->call($db, 'invitation_password', $token, 'hash', 'secret', '1')
 is $pg->call($db, 'staff_login_try', 'newclerk', 'b', '1')
       ->[0]{password_hash}, undef, 'not active before the authenticator';
 is $pg->call($db, 'invitation_totp', $token, 1)->[0]{verdict}, 'try', 'a code';
+
+# Between its first page and its last the link may end, or be guessed on.
+
+my ($id, $until) = $owner->selectrow_array(
+    'SELECT id, expires_at FROM invitations ORDER BY id DESC LIMIT 1');
+
+$owner->do('UPDATE invitations SET expires_at = now() WHERE id = ?', undef,
+           $id);
+is @{$pg->call($db, 'invitation_show', $token)}, 0, 'two days are over';
+is $pg->call($db, 'invitation_password', $token, 'late', 's', '1')
+      ->[0]{verdict}, 'expired', 'no other password';
+my $ended = $pg->call($db, 'invitation_totp', $token, 1)->[0];
+is $ended->{verdict}, 'expired', 'no page of the code';
+is $ended->{totp_secret}, undef, 'nor its secret';
+is $pg->call($db, 'invitation_done', $token, 49, 'b', '1')->[0]{ok}, 0,
+   'and no way in';
+is $owner->selectrow_array('SELECT status FROM staff WHERE username = ?',
+                           undef, 'newclerk'), 'invited', 'not active';
+$owner->do('UPDATE invitations SET expires_at = ? WHERE id = ?', undef, $until,
+           $id);
+
+my @guesses = map { $pg->call($db, 'invitation_totp', $token, 1)->[0] } 2 .. 6;
+is join(' ', map { $_->{verdict} } @guesses), 'try try try try wait',
+   'five codes in an invitation, then waits';
+cmp_ok $guesses[4]{wait}, '>', 0, 'of some seconds';
+is $guesses[4]{totp_secret}, undef, 'and no secret to compare with';
+is $pg->call($db, 'invitation_totp', $token, 0)->[0]{verdict}, 'try',
+   'showing the page is no guess';
 my @done = $pg->parallel(10, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;

@@ -325,6 +325,83 @@ is $owner->selectrow_array(q{SELECT count(*) FROM messages
        WHERE template = 'password_changed' AND person_id = ?}, undef,
        $ali->{id}), 1, 'the owner is told';
 
+# What a code lets one do ends.
+
+my $grant = $pg->make_person($db, level => 3);
+my $chosen = sub { $owner->selectrow_array(
+    'SELECT password_hash FROM persons WHERE id = ?', undef, $grant->{id}) };
+
+forget;
+ask(recover => $grant, browser => 'slow');
+is verify(recover => 'right', 'slow')->{verdict}, 'ok', 'a password may be set';
+$owner->do(q{UPDATE codes SET grant_until = grant_until - interval '10 min'});
+is @{$pg->call($db, 'recover_granted', 'slow')}, 0, 'not ten minutes later';
+is $pg->call($db, 'recover_password', 'slow', 'late', '1')->[0]{verdict},
+   'expired', 'by no way';
+is $chosen->(), undef, 'and none is set';
+
+# A code went to a mobile that is not the account's any more.
+
+sub moves {
+    my ($who) = @_;
+
+    $who->{mobile} = sprintf '0918%07d', ++$n;
+    $owner->do('UPDATE persons SET mobile = ? WHERE id = ?', undef,
+               $who->{mobile}, $who->{id});
+}
+
+forget;
+ask(login => $grant, browser => 'old');
+moves($grant);
+my $in = verify(login => 'right', 'old');
+is $in->{verdict}, 'expired', 'a code of the old mobile: no log-in';
+is $in->{person_id}, undef, 'to nobody';
+
+for my $when ('before', 'behind') {
+    forget;
+    ask(recover => $grant, browser => $when);
+    moves($grant) if $when eq 'before';
+    verify(recover => 'right', $when);
+    moves($grant) if $when eq 'behind';
+    is $pg->call($db, 'recover_password', $when, 'theirs', '1')->[0]{verdict},
+       'expired', "no recovery, moved $when the code was typed";
+    is $chosen->(), undef, 'and no password';
+}
+
+# The count starts anew after a day without a failure, and not before.
+
+sub failures {
+    my ($scope) = @_;
+
+    return scalar $owner->selectrow_array(
+        'SELECT failures FROM tries WHERE scope = ?', undef, $scope);
+}
+
+forget;
+try($nobody, 'evil') for 1 .. 5;
+for my $case ([ 1 => 6 ], [ 23 => 7 ], [ 25 => 1 ]) {
+    my ($hours, $count) = @$case;
+
+    $owner->do('UPDATE tries SET blocked_until = NULL,
+                last_at = last_at - ? * interval \'1 hour\'', undef, $hours);
+    try($nobody, 'evil');
+    is failures('password'), $count, "after $hours hours: failure $count";
+}
+
+# The current password, when it is changed: guessed at by who sits down at a
+# browser that was left open.
+
+my $open = $pg->make_person($db);
+
+$owner->do('UPDATE persons SET password_hash = ? WHERE id = ?', undef, 'h',
+           $open->{id});
+my @current = map { $pg->person($db, $open, 'password_current', 'home')->[0] }
+              1 .. 6;
+is join(' ', map { "$_->{wait} $_->{password_hash}" } @current[0 .. 4]),
+   join(' ', ('0 h') x 5), 'five tries at the current password';
+cmp_ok $current[5]{wait}, '>', 0, 'then a wait';
+is $current[5]{password_hash}, undef, 'and nothing to compare with';
+
 # Clerks -----------------------------------------------------------------------------------
 
 my $clerk = $pg->make_staff('clerk', username => 'sara');
@@ -333,6 +410,13 @@ push @got, $pg->call($db, 'staff_login_try', 'SARA', 'cb', '1')->[0]{wait}
     for 1 .. 6;
 is "@got[0 .. 4]", '0 0 0 0 0', 'a clerk’s five tries';
 cmp_ok $got[5], '>', 0, 'then waits';
+
+my @totp = map { $pg->call($db, 'staff_totp_try', $clerk->{id}, 1, '1')->[0] }
+           1 .. 6;
+is join(' ', map { $_->{verdict} } @totp), 'try try try try try wait',
+   'five codes of the authenticator, then waits';
+cmp_ok $totp[5]{wait}, '>', 0, 'of some seconds';
+is $totp[5]{totp_secret}, undef, 'and no secret to compare with';
 
 my @steps = $pg->parallel(30, sub {
     my ($dbh) = @_;

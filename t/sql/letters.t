@@ -233,6 +233,18 @@ my $found = $pg->call($db, 'track', $t, $last4, '10.7.0.1')->[0];
 is_deeply [sort keys %$found],
    [qw(created_at status updated_at verdict wait)], 'tracking: only the state';
 is $found->{status}, 'registered', 'which is';
+
+# Who knows one code does not get the guesses of the address back by it.
+
+my $address = sub { scalar $owner->selectrow_array(
+    q{SELECT failures FROM tries WHERE scope = 'track' AND key = '10.7.0.1'}) };
+
+$pg->call($db, 'track', 10_000_000 + $_, '0000', '10.7.0.1') for 1 .. 7;
+is $address->(), 7, 'guesses of an address';
+is $pg->call($db, 'track', $t, $last4, '10.7.0.1')->[0]{verdict}, 'ok',
+   'then one it knows';
+is $address->(), 7, 'counts for itself alone';
+
 my @tracks = map { $pg->call($db, 'track', $t, 9000 + $_,
                              "10.7.1.$_")->[0]{verdict} } 1 .. 8;
 is "@tracks", 'unknown unknown unknown unknown unknown wait wait wait',
@@ -333,6 +345,26 @@ is $pg->person($db, $new, 'identity_ask', 'registry', 3,
    'wait', 'three answers a day';
 is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
    'the birth date can be corrected';
+
+# The registry's yes is for the birth date it was asked for.
+is $pg->identity($db, $new, 'registry', 'yes')->{step_state}, 'stale',
+   'a yes for the birth date of before';
+is $pg->call($db, 'person_guard', $new->{id}, 1)->[0]{level}, 2,
+   'raises nobody';
+is $owner->selectrow_array('SELECT registry_step FROM persons WHERE id = ?',
+                           undef, $new->{id}), 'open', 'nor is the step done';
+
+for my $step (qw(yes skipped)) {
+    my $sure = $pg->make_person($db, level => 3);
+
+    $owner->do('UPDATE persons SET registry_step = ? WHERE id = ?', undef,
+               $step, $sure->{id});
+    is $pg->refused($db, sub {
+           $pg->person($db, $sure, 'birth_date_set', '1991-01-01') }),
+       'CR409 identity_done', "no other birth date once it is $step";
+    is $owner->selectrow_array('SELECT birth_date FROM persons WHERE id = ?',
+                               undef, $sure->{id}), '1990-03-21', 'it stays';
+}
 
 # Many questions at once are one, with a birth date of their own each as well.
 for my $with ('nothing', 'a birth date') {
@@ -488,6 +520,10 @@ $pg->person($db, $ali, 'mobile_request', '09129876543', 'b', '1', 'c', 's',
             '{}');
 is $pg->person($db, $sara, 'mobile_verify', 'b', 'c', '{}')->[0]{verdict},
    'expired', 'a code for another person';
+is join(' ', $owner->selectrow_array('SELECT mobile, session_epoch
+                                        FROM persons WHERE id = ?', undef,
+                                     $sara->{id})),
+   "$sara->{mobile} $sara->{epoch}", 'changes nothing of theirs';
 $owner->do('TRUNCATE codes CASCADE');
 $pg->person($db, $ali, 'mobile_request', '09129876543', 'b', '1', 'c', 's',
             '{}');

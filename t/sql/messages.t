@@ -239,6 +239,28 @@ result($c, 'sent', id => 'p', text => 'کد: ******');
 is $owner->selectrow_array('SELECT secret FROM messages'), undef,
    'erased once sent';
 
+for my $how ('refused for good', 'refused for the tenth time',
+             'not delivered', 'not delivered, whatever became of it') {
+    clear;
+    @m = queue(['0911', 0]);
+    $owner->do(q{UPDATE messages SET secret = 'x'});
+    $owner->do('UPDATE messages SET faults = 9') if $how =~ /tenth/;
+    ($c) = claim();
+
+    if ($how =~ /refused/) {
+        result($c, $how =~ /tenth/ ? 'retry' : 'failed', reason => 'x');
+
+    } else {
+        result($c, 'unknown') if $how =~ /whatever/;
+        result($c, 'sent', id => 'p') if $how !~ /whatever/;
+        $pg->call($db, 'message_checked', $m[0], 'failed', 'kave', 'p', 'x', 0);
+    }
+
+    is state($m[0]), 'failed', "a code that was $how";
+    is $owner->selectrow_array('SELECT secret IS NULL FROM messages'), 1,
+       'is erased';
+}
+
 # Delivery and the letter’s mark -------------------------------------------------------
 
 clear;
