@@ -145,6 +145,10 @@ is meanwhile([ $c3, 'letter_take', Cluster::key(), $new ],
              [ $admin, 'staff_save', $c3->{id}, 'نام', 'expert', $finance ]),
    'CR409 staff_has_work', 'a letter taken meanwhile: no expert';
 is meanwhile([ $admin, 'staff_disable', $c4->{id} ],
+             [ $c4, 'letter_note', Cluster::key(), $t2, 'یادداشت' ]),
+   'CR401 session_ended', 'an account closed meanwhile writes nothing';
+$pg->staff($db, $admin, 'staff_enable', $c4->{id});
+is meanwhile([ $admin, 'staff_disable', $c4->{id} ],
              [ $manager, 'staff_handover', $c3->{id}, $c4->{id} ]),
    'CR422 to:staff_unknown', 'an account closed meanwhile gets no letters';
 is meanwhile([ $c5, 'letter_refer', Cluster::key(), $t2,
