@@ -535,7 +535,9 @@ corr_reply_error(corr_page_t *p, ngx_uint_t status, ngx_uint_t message,
     ngx_sprintf(flag, "is_%ui%Z", status);
     corr_view_flag(p->view, (char *) flag, 1);
 
-    if (status != 404 && status != 405) {
+    /* only of what is in the error log */
+
+    if (p->reference[0] != '\0') {
         corr_view_text(p->view, "reference", corr_reply_reference(p));
     }
 
@@ -623,7 +625,7 @@ corr_reply_log(corr_page_t *p, ngx_uint_t status, const char *why,
     safe = corr_escape(&p->alloc, CORR_ESCAPE_LOG,
                        corr_make_str(text, last - text));
 
-    level = (status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+    level = (status >= 500) ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, p->log, 0,
                   "correspondence: %*s: status %ui: %*s",

@@ -65,6 +65,49 @@ $proxy->mode('refuse');
 $b->get($page);
 is($b->get($page)->status, 503, 'refused: 503, not a lost session');
 ok(took() < 0.5, 'at once');
+
+# what the page calls the error is in its own line of the log
+
+my %reference;
+
+for my $path ('/desk/identity', '/desk/letters', '/desk/identity') {
+    my $before = length $p->log;
+
+    $b->get($path);
+
+    my $name = $b->dom->at('[data-reference] bdi')->text;
+    my @lines = grep { /correspondence: \w+: status 503/ }
+                split /\n/, substr $p->log, $before;
+
+    like($name, qr/^[2-9A-HJ-NP-Z]{8}$/, "$path: a reference");
+    is(scalar @lines, 1, "$path: one line of the log");
+    like($lines[0], qr{correspondence: $name: .*request: "GET $path },
+         "$path: which has it");
+    ok(!$reference{$name}++, "$path: another one each time");
+
+    $before = length $p->log;
+    $name = $b->json($path)->{reference};
+    like(substr($p->log, $before), qr/correspondence: \Q$name\E: status 503/,
+         "$path: as data");
+    ok(!$reference{$name}++, "$path: and that another one");
+}
+
+# no reference to what the log does not have as nginx.conf.example sets it up
+
+for my $case ([ '/login?%zz', 400, 1 ], [ '/nowhere', 404, 0 ]) {
+    my ($path, $status, $logged) = @$case;
+    my $before = length $p->log;
+
+    is($b->get($path)->status, $status, "$path: $status");
+
+    my $bdi = $b->dom->at('[data-reference] bdi');
+    my ($in) = substr($p->log, $before)
+               =~ /\[(?:notice|error)\].*correspondence: (\w+): status 4/;
+
+    is($bdi && $bdi->text, $logged ? $in // 'none' : undef,
+       "$path: a reference when the log has it");
+}
+
 is($b->get('/health')->status, 503, 'refused: not ready');
 $proxy->mode('pass');
 well('refused');
