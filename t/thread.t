@@ -264,4 +264,31 @@ $b->post("$path/followups", { csrf => 'x', submission_key => key(),
                               body => 'y' });
 is($b->status, 403, 'without the token');
 
+# so many a day, of each letter
+
+my $limit = $p->value(q{SELECT count(*) FROM events AS e
+    JOIN letters AS l ON l.id = e.letter_id
+    WHERE e.kind = 'followup' AND l.tracking_code = ?}, $code) + 1;
+
+$p->db->do(q{INSERT INTO settings (name, value)
+             VALUES ('followups_day', ?)}, undef, $limit);
+
+sub follow_up {
+    my ($b, $code) = @_;
+
+    clerk('letter_reply(?, ?, ?, true, NULL, ?)', key(), $code, 'پاسخ', '[]');
+    $b->get("/desk/letters/$code");
+    return $b->post("/desk/letters/$code/followups",
+                    { submission_key => key(), body => 'باز هم' })->status;
+}
+
+is(follow_up($b, $code), 303, 'the last one of the day');
+is(follow_up($b, $code), 429, 'one more');
+ok($b->header('Retry-After') > 60, 'and when again');
+is(follow_up($other, $hers), 303, 'another letter has its own');
+is($p->value(q{SELECT count(*) FROM events AS e
+               JOIN letters AS l ON l.id = e.letter_id
+               WHERE e.kind = 'followup' AND l.tracking_code = ?}, $code),
+   $limit, 'it is not taken');
+
 $p->done;

@@ -100,6 +100,17 @@ for my $wrong ("/verify/$code/" . ('0' x 12), "/verify/$code/$seal" . 'x',
     unlike($n->text, qr/ثبت شده/, 'and says nothing');
 }
 
+# each of its letters counts
+
+for my $i (0 .. length($seal) - 1) {
+    my $letter = substr $seal, $i, 1;
+    my ($another) = grep { $_ ne $letter } split //, $seal;
+    my $wrong = $seal;
+
+    substr $wrong, $i, 1, $another;
+    is($n->get("/verify/$code/$wrong")->status, 404, "letter $i is another");
+}
+
 ok(!$n->json("/verify/$code/x")->{genuine}, 'JSON: not genuine');
 
 
