@@ -96,7 +96,7 @@ for my $case (@lines) {
     my ($ok, $said) = $p->test_conf;
 
     ok(!$ok, 'that others may read is refused');
-    like($said, qr/secret file "\S+" may be read or written by others/,
+    like($said, qr/secret file "\S+": may be read or written by others/,
          'with its name');
     chmod 0600, $secret;
 }

@@ -363,6 +363,7 @@ corr_health_clients(corr_page_t *p, ngx_uint_t database)
     corr_view_int(view, "connections", pg.connections);
     corr_view_int(view, "writers", pg.writers);
     corr_view_int(view, "queued", pg.queued);
+    corr_health_problem(p, "postgres_schema", pg.absent > 0);
     corr_health_problem(p, "postgres_writers",
                         pg.connections && pg.writes_refused);
 

@@ -151,6 +151,9 @@ for my $when ('while connections stand', 'for new ones') {
     ok(wait_until(10, sub { connections() > 0 }), "$when: connected");
     is($b->get('/desk/tickets')->status, 503, "$when: 503 for what it lacks");
     is($b->get('/desk/profile')->status, 200, "$when: the rest goes on");
+    ok((grep { ($_->{name} // '') eq 'postgres_schema' }
+        @{ $b->json('/health')->{problems} // [] }), "$when: health says so")
+        if $when =~ /new/;
     $p->sql('ALTER TABLE tickets_away RENAME TO tickets');
     ok(wait_until(15, sub { $b->get('/desk/tickets')->status == 200 }),
        "$when: and is found again");
