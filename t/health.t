@@ -136,6 +136,22 @@ subtest 'Redis that could not save' => sub {
     becomes('', 'well again');
 };
 
+# An error may repeat the command, which is what Redis is asked for.
+
+subtest 'Redis that knows no GETEX' => sub {
+    my $old = Portal->new(redis => [ '--rename-command', 'GETEX', '' ]);
+    my $b = $old->browser;
+
+    $b->request(GET => '/desk', { Cookie => 'correspondence='
+                                            . 'A' x 43 });
+    is($b->status, 503, 'nobody is known');
+    like($old->log, qr/redis: an error: ERR unknown command/,
+         'the log says why');
+    like($old->log, qr/session store: ERR unknown command/, 'for the page too');
+    unlike($old->log, qr/with args|\bs:[0-9a-f]/, 'without the key');
+    $old->check_end;
+};
+
 subtest 'messages, audit, people that wait' => sub {
     $p->sql(q{INSERT INTO messages (template, mobile, state, created_at,
                                     next_at)
@@ -144,8 +160,7 @@ subtest 'messages, audit, people that wait' => sub {
     becomes('messages_unknown', 'a message of which nobody knows');
     $p->sql(q{UPDATE messages SET state = 'queued', next_at = 'infinity'});
     becomes('messages_unsent', 'one that is not sent');
-    $p->sql(q{DELETE FROM message_attempts});
-    $p->sql(q{DELETE FROM messages});
+    $p->sql('TRUNCATE messages, message_attempts CASCADE');
 
     $p->sql(q{UPDATE audit_checks SET broken_seq = 7, broken_at = now(),
                                       whole_at = now(), began_at = now(),
@@ -199,8 +214,7 @@ subtest 'a gateway that fails' => sub {
     $p->sql(q{UPDATE messages SET next_at = now() WHERE state = 'queued'});
     ok(wait_until(40, sub { problems() !~ /\bgateway_sms\b/ }),
        'until it answers');
-    $p->sql('DELETE FROM message_attempts');
-    $p->sql('DELETE FROM messages');
+    $p->sql('TRUNCATE messages, message_attempts CASCADE');
 };
 
 subtest 'a store that cannot be written' => sub {
