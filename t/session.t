@@ -14,7 +14,9 @@ use Portal;
 use Portal::Texts;
 
 my $p = Portal->new(http => "    correspondence_session_idle 5s;\n"
-                          . "    correspondence_session_absolute 14s;\n");
+                          . "    correspondence_session_absolute 14s;\n"
+                          . "    correspondence_clerk_session_idle 6s;\n"
+                          . "    correspondence_clerk_session_absolute 17s;\n");
 
 sub summary {
     my ($page) = @_;
@@ -26,18 +28,26 @@ sub summary {
 
 # Idle and absolute limits.
 
+$p->staff('clerk');
+
 my $idle = $p->browser;
 $idle->signup;
+my $idle_clerk = $p->browser->clerk_login('clerk');
+my $busy_clerk = $p->browser->clerk_login('manager');
 my $busy = $p->browser;
 $busy->signup;
 
 my $until = time + 9;
 while (time < $until) {
     die if $busy->get('/desk')->status != 200;
+    die if $busy_clerk->get('/clerk/')->status != 200;
     select undef, undef, undef, 1;
 }
 
 is($busy->status, 200, 'who works on stays');
+is($busy_clerk->status, 200, 'a clerk, too');
+is($idle_clerk->get('/clerk/')->status, 303, 'a clerk who is idle does not');
+like($idle_clerk->path, qr{^/clerk/login\?ended=1}, 'and has to log in');
 is($idle->get('/desk')->path, '/login?ended=1&next=%2Fdesk',
    'who is idle does not');
 like($idle->follow->flash, qr/نشست شما پایان یافته است/, 'and is told why');
@@ -49,6 +59,11 @@ while (time < $until && $busy->get('/desk')->status == 200) {
     select undef, undef, undef, 1;
 }
 is($busy->path, '/login?ended=1&next=%2Fdesk', 'nor for ever');
+$until = time + 9;
+while (time < $until && $busy_clerk->get('/clerk/')->status == 200) {
+    select undef, undef, undef, 1;
+}
+like($busy_clerk->path, qr{^/clerk/login\?ended=1}, 'nor a clerk');
 
 $p->configure(http => '');
 ok($p->reload, 'with the usual limits');
@@ -132,12 +147,25 @@ is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 3, 'three now');
 
 # one that ended by itself is not listed
 
-$p->instance;
 my $redis = $p->instance->{sockets} . '/redis.sock';
-my ($dead) = grep { /^s:/ } split /\n/,
-    `redis-cli -s $redis --scan --pattern 's:*'`;
-my @lists = `redis-cli -s $redis --scan --pattern 'p:*'`;
-ok(@lists >= 2, 'Redis has lists');
+my $list_of = 'p:' . $p->value('SELECT id FROM persons WHERE national_code = ?',
+                               $code);
+
+sub redis { my $said = `redis-cli -s $redis @_`; chomp $said; return $said }
+
+sub listed { $b->get('/desk/sessions')->dom->find('ul.tasks li')->size }
+
+my %before = map { $_ => 1 } split /\n/, redis("hkeys $list_of");
+
+(my $short = $p->browser)->login($code, $password);
+
+my ($dead) = grep { !$before{$_} } split /\n/, redis("hkeys $list_of");
+
+is(listed(), 4, 'another log-in');
+is(redis("del s:$dead"), 1, 'whose time has come');
+is(listed(), 3, 'is listed no more');
+is(redis("hexists $list_of $dead"), 0, 'nor kept');
+is($short->get('/desk')->status, 303, 'and is over');
 
 $b->post('/desk/sessions', { all => 1 });
 is($b->follow->flash, msg('flash_sessions_ended'), 'all others are ended');
@@ -148,11 +176,7 @@ is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 1, 'one now');
 
 # The oldest end when there are too many, and what has ended is not kept.
 
-my $list_of = 'p:' . $p->value('SELECT id FROM persons WHERE national_code = ?',
-                               $code);
 my $now = time;
-
-sub redis { my $said = `redis-cli -s $redis @_`; chomp $said; return $said }
 
 redis('set s:f1 1');
 redis("hset $list_of", map { "f$_ '" . ($now - 1000 + $_) . " 127.0.0.1 -'" }
@@ -305,9 +329,14 @@ for (@set) {
     unlike($_, qr/Domain/i, 'no Domain');
 }
 
+my $policy = "default-src 'none'; script-src 'self'; style-src 'self'; "
+    . "img-src 'self'; font-src 'self'; connect-src 'self'; "
+    . "media-src 'self'; frame-src 'self'; manifest-src 'self'; "
+    . "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 my %want = ('X-Content-Type-Options' => qr/^nosniff$/,
             'Referrer-Policy' => qr/^no-referrer$/,
-            'Content-Security-Policy' => qr/default-src 'none'.*base-uri 'none'.*frame-ancestors 'none'/,
+            'Content-Security-Policy' => qr/^\Q$policy\E$/,
             'Cross-Origin-Opener-Policy' => qr/^same-origin$/,
             'Cross-Origin-Resource-Policy' => qr/^same-origin$/,
             'Cache-Control' => qr/^no-store$/);
