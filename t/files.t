@@ -13,6 +13,16 @@ use Digest::SHA qw(sha256_hex);
 use Portal;
 
 my $p = Portal->new;
+
+# What may happen in a picture, and in a PDF, which a browser's own viewer
+# does not show in a sandbox.
+
+my %policy = (
+    picture => "default-src 'none'; style-src 'unsafe-inline'; "
+        . "img-src 'self'; object-src 'self'; sandbox; base-uri 'none'; "
+        . "frame-ancestors 'self'",
+    pdf => "default-src 'none'; object-src 'self'; base-uri 'none'; "
+        . "form-action 'none'; frame-ancestors 'self'");
 my $png = Portal::Browser::tiny_png('one');
 
 
@@ -76,9 +86,8 @@ is($b->get($path)->status, 200, 'the picture');
 is($b->body, $png, 'byte by byte');
 is($b->header('Content-Type'), 'image/png', 'its type');
 is($b->header('X-Content-Type-Options'), 'nosniff', 'not sniffed');
-like($b->header('Content-Security-Policy'), qr/default-src 'none'.*sandbox/,
-     'a policy of its own');
-unlike($b->header('Content-Security-Policy'), qr/script-src/, 'no scripts');
+is($b->header('Content-Security-Policy'), $policy{picture},
+   'a policy of its own');
 like($b->header('Content-Disposition'), qr/^inline;/, 'shown, not saved');
 like($b->header('Content-Disposition'), qr/filename\*=UTF-8''%D9%86/,
      'with its name');
@@ -128,8 +137,7 @@ is($b->get($path)->status, 200, 'the PDF');
 is($b->body, $pdf, 'byte by byte');
 is($b->header('Content-Type'), 'application/pdf', 'its type');
 like($b->header('Content-Disposition'), qr/^inline;/, 'for the viewer');
-unlike($b->header('Content-Security-Policy'), qr/sandbox/,
-       'which a sandbox would stop');
+is($b->header('Content-Security-Policy'), $policy{pdf}, 'its policy');
 
 
 # What lies in the store.
@@ -174,8 +182,8 @@ my $clerk = $p->browser;
 $clerk->clerk_login('clerk');
 is($clerk->get("/clerk/files/$id{'image/png'}")->status, 200, 'a clerk');
 is($clerk->body, $png, 'reads it');
-like($clerk->header('Content-Security-Policy'), qr/frame-ancestors 'self'/,
-     'in a frame of our own');
+is($clerk->header('Content-Security-Policy'), $policy{picture},
+   'in a frame of our own');
 is($p->value(q{SELECT count(*) FROM audit WHERE action = 'file_read'
                AND actor = 'staff' AND object_id = ?}, $id{'image/png'}), 1,
    'the reading is in the audit');
@@ -202,6 +210,90 @@ $p->descriptors($worker, 4);
 is($b->get($path)->status, 503, 'no descriptor is left: later');
 $p->descriptors($worker, 1024);
 is($b->get($path)->status, 200, 'which is now');
+
+
+# Each kind of file, by everybody and in every way of asking.
+
+my ($owner, $another) = (citizen(), citizen());
+my $work = $p->browser->clerk_login('clerk');
+my $mark = 0;
+
+sub picture {
+    return [[ 'p.png', Portal::Browser::tiny_png('kind ' . ++$mark),
+              'image/png' ]];
+}
+
+sub newest {
+    my ($purpose) = @_;
+
+    return $p->value('SELECT id FROM files WHERE purpose = ?
+                       ORDER BY created_at DESC LIMIT 1', $purpose);
+}
+
+sub key { join '', map { ('a' .. 'z')[rand 26] } 1 .. 24 }
+
+sub acts {
+    my ($path, %fields) = @_;
+
+    $work->post("/clerk/letters/$path", { submission_key => key(),
+        version => $p->value('SELECT version FROM letters
+                               WHERE tracking_code = ?', $path =~ /(\d+)/),
+        %fields })->expect(303, $path);
+}
+
+my %kind;
+my $sent = $owner->send_letter(files => picture());
+$kind{letter} = newest('letter');
+
+$owner->get('/desk/letters/new');
+$owner->post('/desk/letters/check', { submission_key => key(),
+    person_kind => 'natural', address => 'تهران', subject => 'پیش‌نویس',
+    body => 'متن', file => picture() })->expect(303, 'a draft');
+$kind{draft} = newest('draft');
+
+$owner->get('/desk/tickets/new')->submit({ subject => 'کمک', body => 'متن',
+    file => picture() })->expect(303, 'a ticket');
+$kind{ticket} = newest('ticket');
+
+acts("$sent/ask-correction", correction_body => 'خوانا نیست',
+     file_id => $kind{letter});
+$owner->post("/desk/letters/$sent/corrections", { submission_key => key(),
+    file_id => $kind{letter}, file => picture() })
+    ->expect(303, 'a correction');
+$kind{correction} = newest('correction');
+
+acts("$sent/reply", body => 'پاسخ', final => 1);
+$owner->post("/desk/letters/$sent/followups", { submission_key => key(),
+    body => 'پیرو', file => picture() })->expect(303, 'a follow-up');
+$kind{followup} = newest('followup');
+
+my %way = (GET => [ GET => {}, 200 ], HEAD => [ HEAD => {}, 200 ],
+           Range => [ GET => { Range => 'bytes=0-7' }, 206 ]);
+
+for my $kind (sort keys %kind) {
+    my $at = "/desk/files/$kind{$kind}";
+
+    for my $way (sort keys %way) {
+        my ($method, $headers, $right) = @{ $way{$way} };
+
+        for my $who ([ another => $another, 404 ], [ nobody => $nobody, 303 ],
+                     [ owner => $owner, $right ])
+        {
+            my ($name, $as, $status) = @$who;
+
+            $as->request($method => $at, $headers);
+            is($as->status, $status, "$kind, $way: $name");
+            ok($as->body !~ /^\x89PNG/, 'who has nothing of it')
+                if $name ne 'owner';
+        }
+    }
+
+    is($p->value(q{SELECT count(*) FROM audit WHERE action = 'file_read'
+                   AND object_id = ? AND actor_id <> ?}, $kind{$kind},
+                 $p->value('SELECT id FROM persons WHERE national_code = ?',
+                           $owner->{person}{national_code})), 0,
+       "$kind: read by nobody else");
+}
 
 
 # A file that is gone from the disk is said, not sent empty.
