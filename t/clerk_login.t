@@ -148,6 +148,55 @@ for (1 .. 12) {
 is($status, 429, 'guesses are slowed');
 like(summary($guess), qr/[۰-۹]/, 'with the time to wait');
 
+# So are guesses at the authenticator, behind a right password and behind a
+# link that somebody has read: the sixth waits.
+
+sub right_code_waits {
+    my ($b, $secret, $where) = @_;
+    my @status;
+
+    for (1 .. 5) {
+        my $right = $secret->();
+        push @status, $b->submit({ code => $right eq '111111' ? '222222'
+                                           : '111111' })->status;
+    }
+
+    is("@status", '422 422 422 422 422', "$where: five wrong codes");
+    is($b->submit({ code => $secret->() })->status, 429,
+       "$where: and not even the right one");
+    like($b->error('code'), qr/[۰-۹]/, "$where: with the time to wait");
+}
+
+my $expert = $p->staff('expert');
+my $guesser = $p->browser;
+
+$guesser->get('/clerk/login');
+$guesser->submit({ username => 'expert', password => $expert->{password} })
+        ->follow;
+right_code_waits($guesser, sub { $p->totp($expert) }, 'a log-in');
+is($guesser->get('/clerk/')->status, 303, 'a log-in: and opens nothing');
+
+my $admin = $p->browser->clerk_login('admin');
+
+$admin->get('/clerk/staff');
+$admin->submit({ name => 'نو آمده', username => 'newcomer', role => 'clerk',
+                 unit => '' })->expect(303, 'an invitation')->follow;
+
+my $invited = $p->browser;
+my $password = Staff::readable_password();
+
+$p->secret($password);
+$invited->get($admin->dom->at('.flash .mono')->text)
+        ->submit({ new_password => $password })
+        ->expect(303, 'a password')->follow;
+
+my $key = $invited->dom->at('.card .mono')->text =~ s/\s//gr;
+
+$p->secret($key);
+right_code_waits($invited, sub { Staff::totp($key) }, 'an invitation');
+is($p->value('SELECT status FROM staff WHERE username = ?', 'newcomer'),
+   'invited', 'an invitation: and is not done');
+
 # What it left in the audit; nothing in the logs is checked by the harness.
 
 my %actions = map { $_->{action} => $_->{n} } $p->sql(
