@@ -332,6 +332,52 @@ is($p->value(q{SELECT count(*) FROM messages WHERE letter_id IS NOT NULL}), 2,
    'each letter has its one SMS');
 
 
+# What would count twice is not sent again when its answer was lost.
+
+my $leaver = $p->browser;
+my $gone = $leaver->signup;
+my $tries = sub { $p->value('SELECT coalesce(sum(failures), 0) FROM tries
+                              WHERE scope = ?', $_[0]) };
+
+for my $case (
+    [ $p->browser, '/login', sub { $tries->('password') },
+      { national_code => $person->{national_code}, password => 'wrong' } ],
+    [ $p->browser, '/clerk/login', sub { $tries->('staff_password') },
+      { username => 'nobody', password => 'wrong' } ],
+    [ $p->browser, '/track', sub { $tries->('track') },
+      { tracking_code => $p->value('SELECT min(tracking_code) FROM letters'),
+        mobile_last4 => '0000' } ],
+    [ $leaver, '/desk/sessions',
+      sub { $p->value('SELECT session_epoch FROM persons
+                        WHERE national_code = ?', $gone->{national_code}) },
+      { all => 1 } ])
+{
+    my ($who, $path, $count, $fields) = @$case;
+
+    ok(wait_until(10, sub { ($b->json('/health')->{postgres}{connections}
+                             // 0) == 2 }), "$path: PostgreSQL is well");
+    $who->get($path)->expect(200, $path);
+
+    my $before = $count->();
+
+    $proxy->mode('lose');
+
+    my $back = fork // die;
+    if (!$back) {
+        sleep 0.5;
+        $proxy->{owner} = 0;
+        $proxy->mode('pass');
+        POSIX::_exit(0);
+    }
+
+    $who->post($path, $fields);
+    waitpid $back, 0;
+    $proxy->mode('pass');
+    is($who->status, 503, "$path: its answer was lost");
+    is($count->() - $before, 1, "$path: and it was done once");
+}
+
+
 # A database that is gone says so, and that nothing was taken.
 
 $proxy->mode('refuse');
