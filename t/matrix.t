@@ -237,8 +237,8 @@ my $hidden_file = $p->value('SELECT id FROM files WHERE name = ?',
                             $hidden_name);
 
 $by{owner}->get('/desk/tickets/new');
-$by{owner}->submit({ subject => 'کمک', body => 'چه کنم؟' })
-          ->expect(303, 'a ticket');
+$by{owner}->submit({ subject => 'کمک', body => 'چه کنم؟',
+                     file => picture() })->expect(303, 'a ticket');
 $by{owner}->get('/desk/letters/new');
 $by{owner}->post('/desk/letters/check', { %{ letter() },
     file => picture() })
@@ -385,6 +385,24 @@ is_deeply({ map { $_->{object_id} => $_->{n} } $p->sql(
                    AND object = 'route' AND address <> ''
                  GROUP BY object_id}) },
           \%refused, 'each refusal of a role is written down');
+
+# A ticket's file: who sees no tickets has none of theirs, asked as they may.
+
+{
+    local $object{clerk}{'/files/{id}'} = $p->value(
+        q{SELECT id FROM files WHERE purpose = 'ticket'});
+    my %right = (%{ $table{clerk}{'GET /files/{id}'} }, expert => 404);
+
+    for my $name (sort keys %by) {
+        my $right = $right{$name} // $right{nobody};
+        my $address = address('clerk', '/files/{id}');
+
+        cell('clerk', 'GET /files/{id}', $name, $right, 0);
+        bring($name);
+        is(got('clerk', $by{$name}->request(HEAD => $address, {})), $right,
+           "$name: HEAD $address");
+    }
+}
 
 # Then what is allowed, log-out last.
 
