@@ -332,7 +332,8 @@ is($p->value(q{SELECT count(*) FROM messages WHERE letter_id IS NOT NULL}), 2,
    'each letter has its one SMS');
 
 
-# What would count twice is not sent again when its answer was lost.
+# What would count twice is not sent again when its answer was lost, or that
+# of another which stood before it on the connection.
 
 my $leaver = $p->browser;
 my $gone = $leaver->signup;
@@ -374,7 +375,7 @@ for my $case (
     waitpid $back, 0;
     $proxy->mode('pass');
     is($who->status, 503, "$path: its answer was lost");
-    is($count->() - $before, 1, "$path: and it was done once");
+    cmp_ok($count->() - $before, '<=', 1, "$path: and nothing was done twice");
 }
 
 
