@@ -402,8 +402,13 @@ BEGIN
         PERFORM fail('CR409', 'staff_last_admin');
     END IF;
 
-    -- First the account, so that nothing new comes in while we look.
-    UPDATE staff SET status = 'disabled', epoch = epoch + 1
+    -- First the account, so that nothing new comes in while we look.  What was
+    -- chosen by a link and not yet confirmed goes with the link: staff_enable()
+    -- would let it in.
+    UPDATE staff
+       SET status = 'disabled', epoch = epoch + 1,
+           password_hash = CASE WHEN status = 'active' THEN password_hash END,
+           totp_secret = CASE WHEN status = 'active' THEN totp_secret END
      WHERE id = p_staff AND status <> 'disabled';
 
     IF EXISTS (SELECT FROM letters

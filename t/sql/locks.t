@@ -151,6 +151,15 @@ $pg->staff($db, $admin, 'staff_enable', $c4->{id});
 is meanwhile([ $admin, 'staff_disable', $c4->{id} ],
              [ $manager, 'staff_handover', $c3->{id}, $c4->{id} ]),
    'CR422 to:staff_unknown', 'an account closed meanwhile gets no letters';
+
+# Each of two administrators sees the other one, until one of them is none.
+
+my $second = $pg->make_staff('admin');
+is meanwhile([ $admin, 'staff_save', $admin->{id}, 'نام', 'clerk', undef ],
+             [ $second, 'staff_save', $second->{id}, 'نام', 'clerk', undef ]),
+   'CR409 staff_last_admin', 'of two administrators who leave one stays';
+$pg->staff($db, $second, 'staff_save', $admin->{id}, 'نام', 'admin', undef);
+
 is meanwhile([ $c5, 'letter_refer', Cluster::key(), $t2,
                qq(["$unit"]), '', undef, undef ],
              [ $admin, 'unit_save', Cluster::key(), $unit, 'passing', 'گذرا',
