@@ -103,6 +103,21 @@ is $owner->selectrow_array(q{SELECT count(*) FROM file_removals
        WHERE sha256 = decode(?, 'hex')}, undef, hash_of('w')), 0,
    'without a mark';
 
+# A mark of eleven minutes is of a collector that died; another one goes on
+# where it was, and what is stored anew meanwhile is not refused for it.
+
+$owner->do(q{INSERT INTO file_removals (sha256, at)
+             VALUES (decode(?, 'hex'), now() - ? * interval '1 minute')},
+           undef, hash_of($_->[0]), $_->[1]) for ['x', 9], ['y', 11];
+is join(' ', map { $_->{sha256} } @{$pg->call($db, 'file_removals')}),
+   hash_of('y'), 'what a dead collector left, and nothing of a living one';
+is fate($db, [ $ali, 'letter_submit', Cluster::letter_form(
+       files => Cluster::file_list('x')) ]),
+   'CR503 file_busy', 'a file that is being removed';
+like fate($db, [ $ali, 'letter_submit', Cluster::letter_form(
+         files => Cluster::file_list('y')) ]),
+     qr/^gave /, 'one that was to be';
+
 # One form thirty times at once ------------------------------------------------
 
 
