@@ -352,4 +352,88 @@ is bare('SELECT count(*) FROM identity_tasks WHERE person_id = ?', undef,
 is dies($sara, 'birth_date_set', '1991-01-01'), 'CR409 identity_done',
    'a birth date that the registry confirmed stays';
 
+# A company's answer is about that company ----------------------------------------------
+
+
+sub for_company {
+    my ($who, $id) = @_;
+    my @form = Cluster::legal_form();
+
+    @form[7, 12, 14] = ($id, undef, '{"letters_day":999}');
+    return $pg->person($db, $who, 'letter_submit', @form)->[0]{tracking_code};
+}
+
+
+$ali->{level} = 3;
+$pg->identity($db, { %$ali, mobile => '09129990001' }, 'mobile', 'yes');
+my @of = (for_company($ali, '10380284790'), for_company($ali, '10101234567'),
+          for_company($sara, '10380284790'));
+my @firms = @{$owner->selectcol_arrayref('SELECT id FROM companies ORDER BY id')};
+
+$pg->call($db, 'company_result', $firms[0], '10380284790', 'شرکت نمونه',
+          '12345', 'yes', undef, 'p', 'r', 'نام ثبت', undef);
+is join(' ', map { bare('SELECT company_checked FROM letters
+       WHERE tracking_code = ?', undef, $_) } @of), '1 0 0',
+   'letters of one company of one person';
+is join(' ', @{$owner->selectcol_arrayref(
+       'SELECT check_state FROM companies ORDER BY id')}),
+   'yes pending pending', 'the others are asked about still';
+is bare(q{SELECT count(*) FROM companies WHERE name = 'نام ثبت'}), 1,
+   'and keep their names';
+
+# Who is blocked gets in by no way --------------------------------------------------------
+
+
+sub asks {
+    my ($purpose) = @_;
+
+    return $pg->call($db, 'code_request', $purpose, $sara->{national_code},
+        $sara->{mobile}, "at $purpose", '10.8.2.1', 'c', 's',
+        '{"interval":0}')->[0]{verdict};
+}
+
+
+sub enters {
+    my ($national_code) = @_;
+
+    return join ' ',
+        ($pg->call($db, 'login_try', $sara->{national_code}, 'p', '1')
+             ->[0]{password_hash} // '-'),
+        ($pg->call($db, 'login_done', $national_code // $sara->{national_code},
+                   $sara->{id}, 'hash', 'p', '1')->[0]{id} // '-'),
+        ($pg->call($db, 'login_code_verify', 'at login', 'c', '{}', '1')
+             ->[0]{person_id} // '-'),
+        $pg->call($db, 'recover_verify', 'at recover', 'c', '{}', '1')
+            ->[0]{verdict},
+        ($pg->call($db, 'recover_password', 'at recover', 'hash', '1')
+             ->[0]{person_id} // '-');
+}
+
+
+my $id = $sara->{id};
+
+$owner->do(q{UPDATE persons SET password_hash = 'hash' WHERE id = ?}, undef,
+           $id);
+asks($_) for qw(login recover);
+is enters($ali->{national_code}), "hash - $id ok $id",
+   'a password is of one national code';
+asks($_) for qw(login recover);
+is enters(), "hash $id $id ok $id", 'the ways in';
+asks($_) for qw(login recover);
+$owner->do(q{UPDATE persons SET status = 'blocked' WHERE id = ?}, undef, $id);
+is enters(), '- - - ok -', 'none for who is blocked with a code in hand';
+my $messages = bare('SELECT count(*) FROM messages');
+is join(' ', map { asks($_) } qw(login recover)), 'sent sent',
+   'who is told nothing when they ask for another';
+is bare('SELECT count(*) FROM messages'), $messages, 'and sent none';
+is enters(), '- - - wrong -', 'which is no code then';
+
+# One that was asked for before the mobile became another's.
+
+$owner->do(q{UPDATE persons SET status = 'active' WHERE id = ?}, undef, $id);
+asks($_) for qw(login recover);
+$owner->do(q{UPDATE persons SET mobile = '09129990002' WHERE id = ?}, undef,
+           $id);
+is enters(), "hash $id - ok -", 'a code to a mobile that was given up';
+
 done_testing;
