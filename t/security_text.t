@@ -27,7 +27,9 @@ my $worse = $bad . '</textarea></option></title>{{{csrf}}}&lt;i&gt;'
             . '<a href="javascript:alert(3)">';
 my $agent = '<script>alert(4)</script>"><img src=x onerror=4>';
 
-my $p = Portal->new(http => "    correspondence_login_rate 1000;\n"
+# without a company gateway the name is what was written
+
+my $p = Portal->new(without => ['company'], http => "    correspondence_login_rate 1000;\n"
                           . "    correspondence_track_rate 1000;\n");
 my (%typed, %raw, %met, $pages, $n);
 
@@ -172,7 +174,10 @@ my $file_name = q{q0b"><img src=x onerror=1>'{{csrf}};%0D%0AX: y}
                 . "\x{202e}gnp" . '<script>alert(5)</script>.PNG';
 
 $b->get('/desk/letters/new');
-my %letter = (person_kind => 'natural', address => long('letter.address'),
+my %letter = (person_kind => 'legal', company_name => text('company_name'),
+              position => text('position'), company_national_id => legal_id(),
+              registration_number => '12345', company_phone => phone(),
+              company_postal_code => postal_code(), address => long('letter.address'),
               subject => text('letter.subject'), body => long('letter.body'),
               submission_key => key());
 $b->submit({ %letter })->expect(422, 'a letter without a file');

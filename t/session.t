@@ -10,6 +10,8 @@ use utf8;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use Time::HiRes qw(time);
+
 use Portal;
 use Portal::Texts;
 
@@ -30,18 +32,30 @@ sub summary {
 
 $p->staff('clerk');
 
-my $idle = $p->browser;
-$idle->signup;
-my $idle_clerk = $p->browser->clerk_login('clerk');
-my $busy_clerk = $p->browser->clerk_login('manager');
-my $busy = $p->browser;
-$busy->signup;
+my ($idle, $busy, $idle_clerk, $busy_clerk, $until);
 
-my $until = time + 9;
-while (time < $until) {
-    die if $busy->get('/desk')->status != 200;
-    die if $busy_clerk->get('/clerk/')->status != 200;
-    select undef, undef, undef, 1;
+# a machine that makes somebody wait for five seconds makes them idle: again
+
+for (1 .. 5) {
+    my ($last, $gap) = (undef, 0);
+
+    ($idle, $busy) = map { $p->browser } 1 .. 2;
+    $_->signup for $idle, $busy;
+    ($idle_clerk, $busy_clerk) = map { $p->browser->clerk_login($_) }
+        qw(clerk manager);
+    $last = time;
+    $until = $last + 9;
+
+    while (time < $until && $busy->get('/desk')->status == 200
+           && $busy_clerk->get('/clerk/')->status == 200)
+    {
+        select undef, undef, undef, 0.5;
+        $gap = time - $last if time - $last > $gap;
+        $last = time;
+    }
+
+    last if $gap < 4
+            || $busy->status == 200 && $busy_clerk->status == 200;
 }
 
 is($busy->status, 200, 'who works on stays');
@@ -176,7 +190,7 @@ is($b->get('/desk/sessions')->dom->find('ul.tasks li')->size, 1, 'one now');
 
 # The oldest end when there are too many, and what has ended is not kept.
 
-my $now = time;
+my $now = int time;
 
 redis('set s:f1 1');
 redis("hset $list_of", map { "f$_ '" . ($now - 1000 + $_) . " 127.0.0.1 -'" }
@@ -257,9 +271,7 @@ is($b->status, 303, 'the profile is saved');
 is($b->follow->flash, msg('flash_profile_saved'), 'and says so');
 my ($row) = $p->sql('SELECT address, phone, email FROM persons
                       WHERE national_code = ?', $code);
-is($row->{address}, "کوی علی\nپلاک ٤", 'letters are folded')
-    if $row->{address} !~ /۴/;
-like($row->{address}, qr/^کوی علی\nپلاک [4٤۴]$/, 'ي and ك are folded');
+is($row->{address}, "کوی علی\nپلاک ٤", 'letters are folded, digits stay');
 is($row->{phone}, '02188776655', 'the phone');
 is($row->{email}, 'Ali@example.ir', 'the e-mail');
 is($b->dom->at('#phone')->attr('value') =~ tr/۰-۹/0-9/r, '02188776655',

@@ -314,8 +314,20 @@ $pg->parallel(2, sub {
 
     $pg->{statements} = undef;
 
+    # each goes on when the other is where it has to be
+
+    my $until = sub {
+        my ($query) = @_;
+
+        for (1 .. 100) {
+            return if $dbh->selectrow_array($query);
+            select undef, undef, undef, 0.1;
+        }
+    };
+
     if ($i == 0) {
-        select undef, undef, undef, 0.5;
+        $until->(q{SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
+                   AND objid = 7 AND granted});
         return $pg->staff($dbh, $clerk, 'message_resend', Cluster::key(),
                           $two[0])->[0]{new_id};
     }
@@ -323,7 +335,8 @@ $pg->parallel(2, sub {
     $dbh->begin_work;
     $pg->call($dbh, 'message_result', $two[1], 1, 'failed', 'kave', undef,
               'x', undef, undef, undef);
-    select undef, undef, undef, 1.5;
+    $dbh->do('SELECT pg_advisory_xact_lock(7)');
+    $until->('SELECT 1 FROM pg_locks WHERE NOT granted');
     $dbh->commit;
     return 1;
 });
