@@ -153,6 +153,27 @@ is($b->get('/desk/letters/new')->status, 503, 'nor is the form shown');
 is($nobody->post('/login', { national_code => $b->{person}{national_code},
                              password => 'x' })->status, 422,
    'a wrong password is told as such');
+
+# nobody counts by address now, but PostgreSQL does by what is guessed at
+
+my $guessed = $p->value('SELECT correspondence.tracking_candidate(8)');
+
+for my $case ([ '/login', { national_code => $b->{person}{national_code},
+                            password => 'x' } ],
+              [ '/track', { tracking_code => $guessed,
+                            mobile_last4 => '1234' } ])
+{
+    my ($path, $fields) = @$case;
+    my ($n, $status) = (0, 0);
+
+    while ($status != 429 && $n++ < 40) {
+        $nobody->get($path);
+        $status = $nobody->post($path, $fields)->status;
+    }
+
+    is($status, 429, "$path: guessing is stopped all the same, after $n");
+}
+
 $proxy->mode('pass');
 ok(wait_until(8, \&up), 'Redis is back');
 is($b->post('/desk/letters', { %letter })->status, 303,
