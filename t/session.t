@@ -17,8 +17,8 @@ use Portal::Texts;
 
 my $p = Portal->new(http => "    correspondence_session_idle 5s;\n"
                           . "    correspondence_session_absolute 14s;\n"
-                          . "    correspondence_clerk_session_idle 6s;\n"
-                          . "    correspondence_clerk_session_absolute 17s;\n");
+                          . "    correspondence_clerk_session_idle 8s;\n"
+                          . "    correspondence_clerk_session_absolute 24s;\n");
 
 sub summary {
     my ($page) = @_;
@@ -73,7 +73,7 @@ while (time < $until && $busy->get('/desk')->status == 200) {
     select undef, undef, undef, 1;
 }
 is($busy->path, '/login?ended=1&next=%2Fdesk', 'nor for ever');
-$until = time + 9;
+$until = time + 20;
 while (time < $until && $busy_clerk->get('/clerk/')->status == 200) {
     select undef, undef, undef, 1;
 }
