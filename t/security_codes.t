@@ -66,11 +66,11 @@ for my $case (
 
     $proxy->mode('pass');
 
-    my $code = $p->sms_code($who{mobile}, $seen);
+    my $code = $p->sms_code($who{mobile}, $seen, 60);
 
     like($dump, qr/$who{mobile}/, 'in which is whom it goes to');
     ok(!holds($dump, $code), "$what: and no code");
-    ok(wait_until(10, sub { !$p->value(
+    ok(wait_until(60, sub { !$p->value(
            'SELECT count(*) FROM messages WHERE secret IS NOT NULL') }),
        'and nothing to make it from, when it is sent');
     ok(!holds(dump_all(), $code), 'nor is it in what was sent');

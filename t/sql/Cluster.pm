@@ -372,6 +372,7 @@ sub make_staff {
         'SELECT staff_create_ready(?, ?, ?, ?, ?, ?::bytea)', undef,
         $with{username} // "$role$serial", $with{name} // "نام $role$serial",
         $role, $with{unit}, 'hash', 'totp');
+    $dbh->do('UPDATE staff SET epoch = 1 WHERE id = ?', undef, $id);
     $dbh->disconnect;
 
     return { id => $id, epoch => 1, role => $role };

@@ -325,6 +325,8 @@ my $message = bare(q{UPDATE messages SET state = 'failed'
 
 staff_leaves($clerk, "message_resent message $message", 'message_resend',
              Cluster::key(), $message);
+staff_leaves($admin, 'messages_resent messages -', 'messages_resend',
+             Cluster::key(), 'failed', undef, undef, 10);
 
 # Administration ---------------------------------------------------------------------
 

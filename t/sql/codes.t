@@ -50,6 +50,17 @@ my $ali = $pg->make_person($db, level => 3);
 my $nobody = { national_code => Cluster::national_code(999_999_99),
                mobile => '09139999999' };
 
+# Numbers may be given again, behind a restore: no session that outlived it has
+# the epoch of whoever has the number now.
+my $other = $pg->make_person($db);
+my @staff = map { $owner->selectrow_array(
+    'SELECT staff_create_ready(?, ?, ?, NULL, ?, ?::bytea)', undef,
+    "number$_", 'نام', 'clerk', 'hash', 'totp') } 1 .. 2;
+
+isnt $ali->{epoch}, $other->{epoch}, 'epochs of people begin anywhere';
+is scalar @{ $owner->selectcol_arrayref('SELECT DISTINCT epoch FROM staff
+    WHERE id = ANY (?)', undef, \@staff) }, 2, 'and those of clerks';
+
 # Race ---------------------------------------------------------------------------
 
 forget;

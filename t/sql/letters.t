@@ -337,7 +337,7 @@ is $owner->selectrow_array(q{SELECT count(*) FROM messages
 is $owner->selectrow_array('SELECT count(*) FROM identity_tasks'), 0,
    'no task is left';
 $pg->identity($db, $new, 'mobile', 'unknown');
-is $pg->call($db, 'person_guard', $new->{id}, 1)->[0]{level}, 2,
+is $pg->call($db, 'person_guard', @$new{qw(id epoch)})->[0]{level}, 2,
    'a later unknown takes nothing away';
 $pg->identity($db, $new, 'registry', 'no', reason => 'mismatch') for 1 .. 3;
 is $pg->person($db, $new, 'identity_ask', 'registry', 3,
@@ -349,7 +349,7 @@ is $pg->person($db, $new, 'birth_date_set', '1991-01-01')->[0]{ok}, 1,
 # The registry's yes is for the birth date it was asked for.
 is $pg->identity($db, $new, 'registry', 'yes')->{step_state}, 'stale',
    'a yes for the birth date of before';
-is $pg->call($db, 'person_guard', $new->{id}, 1)->[0]{level}, 2,
+is $pg->call($db, 'person_guard', @$new{qw(id epoch)})->[0]{level}, 2,
    'raises nobody';
 is $owner->selectrow_array('SELECT registry_step FROM persons WHERE id = ?',
                            undef, $new->{id}), 'open', 'nor is the step done';
@@ -379,7 +379,8 @@ for my $with ('nothing', 'a birth date') {
 
         $pg->{statements} = undef;
         $dbh->begin_work;
-        $pg->call($dbh, 'person_guard_write', $many->{id}, 1, 1, '10.0.0.9');
+        $pg->call($dbh, 'person_guard_write', @$many{qw(id epoch)}, 1,
+                  '10.0.0.9');
         $pg->call($dbh, 'birth_date_set', "1991-01-0$i")
             if $step eq 'registry' && $i;
         $verdict = $pg->call($dbh, 'identity_ask', $step, 5,

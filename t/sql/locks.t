@@ -55,7 +55,7 @@ sub meanwhile {
         $dbh->begin_work;
         $pg->call($dbh, 'staff_guard_write', $who->{id}, 1, '', '1')
             if $who && $who->{role};
-        $pg->call($dbh, 'person_guard_write', $who->{id}, 1, 1, '1')
+        $pg->call($dbh, 'person_guard_write', @$who{qw(id epoch)}, 1, '1')
             if $who && !$who->{role};
         $pg->call($dbh, @call);
         $dbh->do('SELECT pg_advisory_xact_lock(4711)');

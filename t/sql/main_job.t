@@ -47,18 +47,18 @@ is $again->{verdict}, 'expired', 'a code works once';
 my $me = { id => $made->{person_id}, epoch => $made->{session_epoch},
            national_code => $code, mobile => '09121111111' };
 
-my $guard = $pg->call($db, 'person_guard', $me->{id}, 1)->[0];
+my $guard = $pg->call($db, 'person_guard', @$me{qw(id epoch)})->[0];
 is $guard->{level}, 1, 'level 1';
 is $guard->{name}, undef, 'no name before level 3';
 ok !$guard->{has_password}, 'no password yet';
-is @{$pg->call($db, 'person_guard', $me->{id}, 2)}, 0,
+is @{$pg->call($db, 'person_guard', $me->{id}, $me->{epoch} + 1)}, 0,
    'another epoch: no session';
 
 # A password -------------------------------------------------------------------
 
 my $epoch = $pg->person($db, $me, 'password_set', undef, '$argon2id$one')
                ->[0]{session_epoch};
-is $epoch, 2, 'the first password ends other sessions';
+is $epoch, $me->{epoch} + 1, 'the first password ends other sessions';
 is $pg->refused($db, sub { $pg->person($db, $me, 'password_set', undef, 'x') }),
    'CR401 session_ended', 'the old epoch is over';
 $me->{epoch} = $epoch;
@@ -89,7 +89,7 @@ is $ask->{mobile}, $me->{mobile}, 'this one';
 
 is $pg->identity($db, $me, 'mobile', 'yes')->{level}, 2, 'level 2';
 is $pg->identity($db, $me, 'registry', 'yes')->{level}, 3, 'level 3';
-$guard = $pg->call($db, 'person_guard', $me->{id}, 2)->[0];
+$guard = $pg->call($db, 'person_guard', @$me{qw(id epoch)})->[0];
 is $guard->{name}, 'علی رضایی', 'the names show';
 
 # The letter -------------------------------------------------------------------
@@ -171,7 +171,7 @@ $pg->staff($db, $clerk, 'letter_reply', Cluster::key(), $t,
 $list = $pg->call($db, 'letters_list', $me->{id}, 21, 0);
 is $list->[1]{status}, 'answered', 'answered';
 is $list->[1]{new_answers}, 2, 'two new answers';
-is $pg->call($db, 'person_guard', $me->{id}, 2)->[0]{unread}, 1,
+is $pg->call($db, 'person_guard', @$me{qw(id epoch)})->[0]{unread}, 1,
    'one letter with news';
 
 my $events = $pg->call($db, 'letters_events', $me->{id}, $t);
@@ -186,13 +186,13 @@ is @{$pg->call($db, 'letters_event_files', $me->{id}, $t)}, 1,
 
 is $pg->person($db, $me, 'letter_seen', $t, $events->[1]{event_id})->[0]{ok},
    0, 'a page that was made before the reply has not shown it';
-is $pg->call($db, 'person_guard', $me->{id}, 2)->[0]{unread}, 1,
+is $pg->call($db, 'person_guard', @$me{qw(id epoch)})->[0]{unread}, 1,
    'nor is it read';
 is $pg->person($db, $me, 'letter_seen', $t, 0)->[0]{ok}, 0,
    'nor by one that showed nothing';
 is $pg->person($db, $me, 'letter_seen', $t, $events->[-1]{event_id})
       ->[0]{ok}, 1, 'one that did has';
-is $pg->call($db, 'person_guard', $me->{id}, 2)->[0]{unread}, 0, 'read';
+is $pg->call($db, 'person_guard', @$me{qw(id epoch)})->[0]{unread}, 0, 'read';
 ok !$pg->call($db, 'letters_events', $me->{id}, $t)->[2]{is_unread},
    'not new any more';
 

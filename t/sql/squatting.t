@@ -69,15 +69,16 @@ is told('09120000001', 'account_contested'), 0, 'nobody is told yet';
 my $v = $pg->call($db, 'signup_verify', 'home', 'right', '1', '{}')->[0];
 is $v->{verdict}, 'claim', 'the code confirmed: Shahkar is to be asked';
 is $v->{person_id}, undef, 'not in yet';
-ok alive($squatter->{person_id}, 1), 'the holder’s session lives';
+ok alive(@$squatter{qw(person_id session_epoch)}), 'the holder’s session lives';
 
 is claim($v, 'elsewhere', 'yes')->{verdict}, 'expired',
    'a claim belongs to its browser';
 my $won = claim($v, 'home', 'yes');
 is $won->{verdict}, 'ok', 'Shahkar says yes';
 isnt $won->{person_id}, $squatter->{person_id}, 'a new account';
-ok !alive($squatter->{person_id}, 1), 'the squatter’s session is over';
-is $pg->call($db, 'person_guard', $won->{person_id}, 1)->[0]{level}, 2,
+ok !alive(@$squatter{qw(person_id session_epoch)}), 'the squatter’s session is over';
+is $pg->call($db, 'person_guard',
+             @$won{qw(person_id session_epoch)})->[0]{level}, 2,
    'level 2 by that very answer';
 is claim($v, 'home', 'yes')->{verdict}, 'expired', 'a claim works once';
 is told('09120000001', 'account_claimed'), 1, 'the loser is told';
@@ -96,7 +97,7 @@ for my $verdict (qw(no unknown)) {
     is $got->{verdict}, $verdict eq 'no' ? 'refused' : 'later',
        "$verdict: log in, or later";
     is $got->{person_id}, undef, 'not in';
-    ok alive($holder->{person_id}, 1), 'the holder stays';
+    ok alive(@$holder{qw(person_id session_epoch)}), 'the holder stays';
 }
 
 is told('09121000001', 'account_contested'), 2, 'each holder is told once';
@@ -115,7 +116,7 @@ my $moved = sign_up($ali->{national_code}, '09122000002', 'newphone');
 is $moved->{verdict}, 'claim', 'another mobile: a claim';
 $won = claim($moved, 'newphone', 'yes');
 is $won->{person_id}, $ali->{id}, 'the same account';
-ok !alive($ali->{id}, 1), 'the old sessions end';
+ok !alive(@$ali{qw(id epoch)}), 'the old sessions end';
 my $me = $pg->call($db, 'person_guard', $ali->{id}, $won->{session_epoch})
             ->[0];
 is $me->{level}, 3, 'still level 3';
@@ -177,6 +178,6 @@ $owner->do('UPDATE persons SET mobile = ? WHERE id = ?', undef, '09125000009',
            $sara->{id});
 is $pg->identity($db, $sara, 'mobile', 'yes')->{step_state}, 'stale',
    'a yes for another mobile raises nothing';
-is $pg->call($db, 'person_guard', $sara->{id}, 1)->[0]{level}, 1, 'level 1';
+is $pg->call($db, 'person_guard', @$sara{qw(id epoch)})->[0]{level}, 1, 'level 1';
 
 done_testing;

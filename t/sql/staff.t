@@ -67,7 +67,7 @@ my %needs = (
         letter_refer letter_ask_correction letter_close letter_reopen
         letter_prove_position reply_draft_save referral_recall ticket_reply
         ticket_close ticket_open message_resend)],
-    'manager,admin' => [qw(canned_save staff_handover)],
+    'manager,admin' => [qw(canned_save staff_handover messages_resend)],
     'admin' => [qw(unit_save book_save staff_invite staff_reinvite staff_save
         staff_disable staff_enable calendar_set setting_set)],
 );
