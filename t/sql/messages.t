@@ -375,6 +375,46 @@ is $pg->refused($db, sub {
        $pg->staff($db, $expert, 'message_resend', Cluster::key(), $c->{id}) }),
    'CR403 role_refused', 'nor by experts';
 
+# What is on its way is not sent a second time -------------------------------------------
+
+for my $state (qw(queued sending unknown delivered)) {
+    my ($m) = queue('0911');
+
+    $owner->do('UPDATE messages SET state = ?, lease_until = now() + ?
+                 WHERE id = ?', undef, $state, '1 minute', $m);
+    is $pg->refused($db, sub {
+           $pg->staff($db, $clerk, 'message_resend', Cluster::key(), $m) }),
+       'CR409 message_not_resendable', "nor what is $state";
+}
+
+# A sweep takes what is over, and that alone.
+
+clear;
+@m = queue(('0911') x 6);
+$owner->do(q{UPDATE messages SET state = ?, lease_until = now() + ?,
+                    expires_at = now() + ? WHERE id = ?}, undef, @$_)
+    for [ sending => '1 minute', '1 hour', $m[0] ],
+        [ sending => '-1 minute', '1 hour', $m[1] ],
+        [ queued => undef, '-1 minute', $m[2] ],
+        [ queued => undef, '1 minute', $m[3] ],
+        [ sent => undef, '-1 minute', $m[4] ],
+        [ delivered => undef, '-1 minute', $m[5] ];
+$pg->call($db, 'messages_sweep');
+is join(' ', map { state($_) } @m),
+   'sending unknown expired queued sent delivered',
+   'a lease that ran out, what nobody sent in time';
+
+# What is known of a message stays, whatever a provider says later.
+
+for my $state (qw(delivered failed expired queued)) {
+    my ($m) = queue('0911');
+
+    $owner->do('UPDATE messages SET state = ? WHERE id = ?', undef, $state,
+               $m);
+    $pg->call($db, 'message_checked', $m, $_, 'p', 'r', undef, 1)
+        for qw(failed unsent delivered);
+    is state($m), $state, "$state stays so";
+}
 
 # All of a period at once -------------------------------------------------------------
 

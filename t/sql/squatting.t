@@ -180,4 +180,28 @@ is $pg->identity($db, $sara, 'mobile', 'yes')->{step_state}, 'stale',
    'a yes for another mobile raises nothing';
 is $pg->call($db, 'person_guard', @$sara{qw(id epoch)})->[0]{level}, 1, 'level 1';
 
+# A claim is good for two minutes, and gets past no block ---------------------------------
+
+my $late = sign_up($ali->{national_code}, '09126000001', 'late');
+$owner->do('UPDATE codes SET grant_until = now() WHERE id = ?', undef,
+           $late->{claim});
+is claim($late, 'late', 'yes')->{verdict}, 'expired', 'a claim that is too old';
+
+my $soon = sign_up($ali->{national_code}, '09126000002', 'soon');
+$owner->do(q{UPDATE persons SET status = 'blocked' WHERE id = ?}, undef,
+           $ali->{id});
+my $blocked = claim($soon, 'soon', 'yes');
+is $blocked->{verdict}, 'refused', 'the account was blocked meanwhile';
+is $blocked->{person_id}, undef, 'nobody is in';
+$owner->do('TRUNCATE codes CASCADE');
+$blocked = sign_up($ali->{national_code}, '09122000002', 'newphone2');
+is $blocked->{verdict}, 'refused', 'nor with the account’s own mobile';
+is $blocked->{person_id}, undef, 'and its own browser';
+
+# The browsers of before are a stranger's to the new owner.
+
+is join(' ', @{$owner->selectcol_arrayref(
+       'SELECT browser FROM person_browsers WHERE person_id = ?', undef,
+       $holder->{person_id})}), 'cl', 'the browser of the claim, and no other';
+
 done_testing;

@@ -393,6 +393,7 @@ sub status_of { bare('SELECT status FROM staff WHERE id = ?', undef, $_[0]) }
 
 dies($admin, 'staff_enable', $leaver->{id});
 is status_of($leaver->{id}), 'active', 'opened';
+is @{$pg->call($db, 'invitation_show', 'l' x 43)}, 0, 'their link stays dead';
 dies($admin, 'staff_enable', $invited);
 is status_of($invited), 'invited', 'who was invited only stays so';
 
