@@ -156,6 +156,14 @@ is dies($e2, 'clerk_letter_open', $t), 'CR404 not_found', 'no more';
 is @{$pg->call($db, 'clerk_inbox', $e2->{id}, $_, (undef) x 5, 9)}, 0,
    "nor in «$_»" for qw(unit all open late mine new);
 
+# What an expert has is their unit's, and in no tab of those who hold letters.
+
+is join(' ', map { scalar @{$pg->call($db, 'clerk_inbox', $e1->{id}, $_,
+                                      (undef) x 5, 9)} } qw(unit all new mine)),
+   '1 1 0 0', 'a unit’s letter';
+is join(' ', map { $_->{tab} } @{$pg->call($db, 'clerk_tabs', $e1->{id}, 9)}),
+   'unit late', 'the tabs of an expert';
+
 # A letter is seen by its unit when an expert opens it.
 
 my $at_legal = $pg->make_staff('clerk', unit => 'legal');
@@ -209,7 +217,31 @@ is acts($c2, 'letter_take', $t), 'nothing', 'a substitute takes it';
 is state_of('owner_id', $t), $c2->{id}, 'and has it';
 is acts($c1, 'letter_take', $t), 'CR409 letter_taken',
    'not the other way round';
+
+
+# How many letters are somebody's, listed and counted.
+sub mine {
+    my ($who) = @_;
+    my ($counted) = grep { $_->{tab} eq 'mine' }
+                    @{$pg->call($db, 'clerk_tabs', $who->{id}, 99)};
+
+    return $counted->{count} . ' ' . @{$pg->call($db, 'clerk_inbox',
+        $who->{id}, 'mine', (undef) x 5, 99)};
+}
+
+
+my $held = bare('SELECT count(*) FROM letters WHERE owner_id = ?
+                    AND closed_at IS NULL', undef, $c1->{id});
+cmp_ok $held, '>', 0, 'of the letters that somebody has';
+is mine($c2), join(' ', ($held + 1) x 2), 'a substitute sees all';
 $pg->staff($db, $manager, 'substitute_end', $c1->{id});
+is mine($c2), '1 1', 'until they are back';
+$owner->do('INSERT INTO substitutes (absent_id, substitute_id, from_on, to_on,
+                created_by) VALUES (?, ?, today() + 1, today() + 9, ?),
+                (?, ?, today() - 9, today() - 1, ?)', undef,
+           ($c1->{id}, $c2->{id}, $manager->{id}) x 2);
+is mine($c2), '1 1', 'before they are away, and after';
+$owner->do('UPDATE substitutes SET ended_at = now() WHERE ended_at IS NULL');
 
 my $gone = $pg->make_staff('clerk');
 $t = letter();
@@ -408,6 +440,20 @@ is $pg->call($db, 'staff_login_try', 'fresh', 'b', '1')->[0]{password_hash},
    undef, 'that password opens nothing';
 is bare('SELECT num_nonnulls(password_hash, totp_secret) FROM staff
           WHERE id = ?', undef, $invited), 0, 'and is not kept';
+
+# A place in the house.
+
+$owner->do(q{INSERT INTO units (code, name, active)
+             VALUES ('shut', 'بسته', false)});
+my $shut = bare(q{SELECT id FROM units WHERE code = 'shut'});
+
+is dies($admin, 'staff_save', $heir->{id}, 'نام', 'expert', undef),
+   'CR422 unit:expert_needs_unit', 'an expert is of a unit';
+is dies($admin, 'staff_save', $heir->{id}, 'نام', 'clerk', $shut),
+   'CR422 unit:unit_unknown', 'nobody is of one that is closed';
+is acts($admin, 'unit_save', bare(q{SELECT unit_id FROM staff WHERE id = ?},
+        undef, $e2->{id}), 'finance', 'مالی', undef, 0),
+   'CR409 unit_in_use', 'one that somebody is of is not closed';
 
 # One administrator stays, and one that is closed does not count.
 
