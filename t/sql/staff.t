@@ -156,8 +156,11 @@ is dies($e2, 'clerk_letter_open', $t), 'CR404 not_found', 'no more';
 is @{$pg->call($db, 'clerk_inbox', $e2->{id}, $_, (undef) x 5, 9)}, 0,
    "nor in «$_»" for qw(unit all open late mine new);
 
-# What an expert has is their unit's, and in no tab of those who hold letters.
+# What an expert has is their unit's, and in no tab of those who hold letters,
+# though nobody holds it.
 
+$owner->do('UPDATE letters SET owner_id = NULL WHERE tracking_code = ?',
+           undef, $t);
 is join(' ', map { scalar @{$pg->call($db, 'clerk_inbox', $e1->{id}, $_,
                                       (undef) x 5, 9)} } qw(unit all new mine)),
    '1 1 0 0', 'a unit’s letter';
@@ -199,6 +202,16 @@ is acts($c1, 'referral_recall', $open[0], 'x'), 'CR409 referral_closed',
    'what was answered is not recalled';
 is bare('SELECT outcome FROM referrals WHERE id = ?', undef, $open[0]),
    'answered', 'and stays an answer';
+
+# Nor has anybody seen what was recalled before.
+
+acts($c1, 'letter_refer', $t, '["legal"]', '', undef, undef);
+my $recalled = bare('SELECT max(id) FROM referrals');
+acts($c1, 'referral_recall', $recalled, 'x');
+is dies($e1, 'clerk_letter_open', $t), 'nothing',
+   'the unit opens what it has answered';
+is bare('SELECT seen_by FROM referrals WHERE id = ?', undef, $recalled), undef,
+   'and has not seen what was recalled';
 
 # Letters: what is closed, whose it is, which key ------------------------------------------
 
@@ -451,8 +464,9 @@ is dies($admin, 'staff_save', $heir->{id}, 'نام', 'expert', undef),
    'CR422 unit:expert_needs_unit', 'an expert is of a unit';
 is dies($admin, 'staff_save', $heir->{id}, 'نام', 'clerk', $shut),
    'CR422 unit:unit_unknown', 'nobody is of one that is closed';
-is acts($admin, 'unit_save', bare(q{SELECT unit_id FROM staff WHERE id = ?},
-        undef, $e2->{id}), 'finance', 'مالی', undef, 0),
+$pg->make_staff('clerk', unit => 'press');
+is acts($admin, 'unit_save', bare(q{SELECT id FROM units WHERE code = 'press'}),
+        'press', 'روابط', undef, 0),
    'CR409 unit_in_use', 'one that somebody is of is not closed';
 
 # One administrator stays, and one that is closed does not count.
