@@ -349,6 +349,12 @@ $owner->do('INSERT INTO identity_tasks (person_id, step, next_at)
 is answer($new)->{level}, 2, 'what was asked does';
 is bare('SELECT count(*) FROM identity_tasks WHERE person_id = ?', undef,
         $new->{id}), 1, 'and the other step waits still';
+$owner->do(q{INSERT INTO identity_tasks (person_id, step, next_at)
+             VALUES (?, 'mobile', now() + interval '1 hour')}, undef,
+           $new->{id});
+is join(' ', map { $_->{step} } grep { $_->{person_id} == $new->{id} }
+        @{$pg->call($db, 'identity_claim', 9, 60)}), 'registry',
+   'the step whose time has come, and no other of that person';
 is dies($sara, 'birth_date_set', '1991-01-01'), 'CR409 identity_done',
    'a birth date that the registry confirmed stays';
 
