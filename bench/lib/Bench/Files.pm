@@ -328,7 +328,8 @@ sub row_rate {
     my $sql = <<"END";
 \\set person random($first->{id}, $last->{id})
 BEGIN;
-SELECT guard_person(:person, $first->{epoch}, 3, '127.0.0.1');
+SELECT guard_person(id, session_epoch, 3, '127.0.0.1') FROM persons
+ WHERE id = :person;
 SELECT tracking_code FROM letter_submit(
     replace(gen_random_uuid()::text, '-', ''), NULL, 'natural', 'تهران',
     'درخواست', 'متن درخواست', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
