@@ -4,6 +4,9 @@
 #
 #   make fuzz-short                 about 5 seconds of each: part of the tests
 #   make fuzz FUZZ_SECONDS=3600     an hour of a processor for each
+#   make fuzz-keep                  what was found, as far as it reaches other
+#                                   code, to t/fuzz/grown.tar.gz: the next run
+#                                   goes on there
 #
 # FUZZ_JOBS (1) targets run at a time.
 
@@ -22,13 +25,16 @@ FUZZ_OBJECTS = $(patsubst src/lib/%.c,$(FUZZ)/lib/%.o,$(wildcard src/lib/*.c))
 FUZZ_NAMES = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=$(FUZZ)/%_fuzz)
 
-.PHONY: fuzz fuzz-short fuzz-build
+.PHONY: fuzz fuzz-short fuzz-keep fuzz-build
 
 fuzz: fuzz-build
 	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_JOBS) $(FUZZ_NAMES)
 
 fuzz-short: fuzz-build
 	@t/fuzz/run $(FUZZ) 5 $(FUZZ_JOBS) $(FUZZ_NAMES)
+
+fuzz-keep: fuzz-build
+	@t/fuzz/keep $(FUZZ) $(FUZZ_NAMES)
 
 fuzz-build: $(FUZZ_PROGRAMS)
 
