@@ -36,6 +36,7 @@ static void corr_pg_read(corr_pg_conn_t *c);
 static void corr_pg_take(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_drain(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_prepared(corr_pg_conn_t *c, PGresult *res);
+static void corr_pg_ready(corr_pg_conn_t *c);
 static ngx_int_t corr_pg_unprepared(corr_pg_conn_t *c, PGresult *res,
     u_char *text, size_t size);
 static ngx_int_t corr_pg_own_error(corr_pg_conn_t *c, PGresult *res);
@@ -563,16 +564,7 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
 
     if (status == PGRES_PIPELINE_SYNC && !c->seen && c->known) {
         PQclear(res);
-
-        c->statement = 0;
-        c->nulls = 0;
-        c->state = CORR_PG_UP;
-        c->since = ngx_current_msec;
-
-        ngx_del_timer(&c->timer);
-
-        corr_pg_rest(c);
-        corr_pg_is_up(c);
+        corr_pg_ready(c);
 
         return c->state == CORR_PG_UP ? NGX_OK : NGX_ERROR;
     }
@@ -595,6 +587,21 @@ corr_pg_prepared(corr_pg_conn_t *c, PGresult *res)
     corr_pg_conn_close(c, (char *) text);
 
     return NGX_ERROR;
+}
+
+
+static void
+corr_pg_ready(corr_pg_conn_t *c)
+{
+    c->statement = 0;
+    c->nulls = 0;
+    c->state = CORR_PG_UP;
+    c->since = ngx_current_msec;
+
+    ngx_del_timer(&c->timer);
+
+    corr_pg_rest(c);
+    corr_pg_is_up(c);
 }
 
 
