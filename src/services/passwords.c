@@ -62,7 +62,7 @@ static int corr_password_is_common(const corr_passwords_t *passwords,
 static int corr_password_is_personal(const corr_passwords_t *passwords,
     char *folded, size_t len, const corr_str_t *words, size_t nwords);
 static size_t corr_password_strike(char *folded, size_t len, corr_str_t word);
-static int corr_password_verify(const char *known, corr_str_t text);
+static int corr_password_matches(const char *known, corr_str_t text);
 static int corr_password_decode(const char *text, unsigned char *out,
     size_t size, size_t *len, const char **end);
 
@@ -544,7 +544,7 @@ corr_password_make(const corr_passwords_t *passwords, corr_str_t text,
  */
 
 static int
-corr_password_verify(const char *known, corr_str_t text)
+corr_password_matches(const char *known, corr_str_t text)
 {
     int                 n, rc;
     size_t              memory, salt_len, hash_len;
@@ -620,7 +620,7 @@ corr_password_test(const corr_passwords_t *passwords, corr_str_t text,
         known = hash;
     }
 
-    rc = corr_password_verify(known, text);
+    rc = corr_password_matches(known, text);
 
     if (rc != CORR_OK) {
         return rc;
