@@ -18,6 +18,7 @@
     number(sec,  session_absolute,        12 * 60 * 60,     1,      INT32_MAX)\
     number(sec,  clerk_session_idle,      30 * 60,          1,      INT32_MAX)\
     number(sec,  clerk_session_absolute,  10 * 60 * 60,     1,      INT32_MAX)\
+    number(num,  session_max,             100,              1,      10000)    \
                                                                               \
     /* forms and files */                                                     \
                                                                               \

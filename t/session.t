@@ -79,8 +79,8 @@ while (time < $until && $busy_clerk->get('/clerk/')->status == 200) {
 }
 like($busy_clerk->path, qr{^/clerk/login\?ended=1}, 'nor a clerk');
 
-$p->configure(http => '');
-ok($p->reload, 'with the usual limits');
+$p->configure(http => "    correspondence_session_max 20;\n");
+ok($p->reload, 'with the usual limits but one');
 
 
 # The list.
@@ -194,9 +194,9 @@ my $now = int time;
 
 redis('set s:f1 1');
 redis("hset $list_of", map { "f$_ '" . ($now - 1000 + $_) . " 127.0.0.1 -'" }
-      1 .. 120);
+      1 .. 30);
 $more[1]->login($code, $password);
-is(redis("hlen $list_of"), 100, 'a hundred sessions');
+is(redis("hlen $list_of"), 20, 'twenty sessions');
 is(redis('exists s:f1'), 0, 'the oldest has ended');
 is($b->get('/desk')->status, 200, 'a newer one has not');
 redis("hset $list_of dead '1 127.0.0.1 -'");

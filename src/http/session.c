@@ -33,7 +33,6 @@
 #define CORR_COOKIES_MAX      16
 #define CORR_AGENT_MAX        256
 #define CORR_BROWSER_LIFE     (365 * 24 * 3600)
-#define CORR_SESSIONS_MAX     "100"      /* of one account */
 
 /* KEYS: the list; ARGV: hash, record, seconds, how many at the most. */
 #define CORR_SESSION_NOTE                                                     \
@@ -444,7 +443,7 @@ corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
                                 &p->request->connection->addr_text,
                                 agent.len, agent.data);
     argv[6] = corr_session_text(p, "%T", corr_session_absolute(p));
-    argv[7] = CORR_STR(CORR_SESSIONS_MAX);
+    argv[7] = corr_session_text(p, "%ui", p->settings->session_max);
 
     return corr_session_send(p, 8, argv);
 }

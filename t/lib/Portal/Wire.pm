@@ -93,6 +93,7 @@ sub options {
         correspondence_misbehaviour            100000;
         correspondence_captcha_rate            100000;
         correspondence_login_rate              100000;
+        correspondence_session_max             10000;
         correspondence_track_rate              100000;
     });
 }
