@@ -430,19 +430,30 @@ BEGIN
 END
 $$;
 
--- staff_enable(staff id) → true.  Admin.  Old sessions stay dead.
+-- staff_enable(staff id) → true.  Admin.  Old sessions stay dead.  CR409
+-- staff_unit_closed: their unit was closed meanwhile.
 CREATE OR REPLACE FUNCTION staff_enable(p_staff bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('admin');
+    v_unit      bigint;
 BEGIN
     UPDATE staff
        SET status = CASE WHEN password_hash IS NULL THEN 'invited'
                          ELSE 'active' END
-     WHERE id = p_staff AND status = 'disabled';
+     WHERE id = p_staff AND status = 'disabled'
+    RETURNING unit_id INTO v_unit;
 
     IF FOUND THEN
+        IF v_unit IS NOT NULL THEN
+            PERFORM FROM units WHERE id = v_unit AND active FOR SHARE;
+
+            IF NOT FOUND THEN
+                PERFORM fail('CR409', 'staff_unit_closed');
+            END IF;
+        END IF;
+
         PERFORM audit_staff('staff_enabled', 'staff', p_staff::text);
     ELSIF NOT EXISTS (SELECT FROM staff WHERE id = p_staff) THEN
         PERFORM fail('CR404', 'staff_unknown');

@@ -469,6 +469,17 @@ is acts($admin, 'unit_save', bare(q{SELECT id FROM units WHERE code = 'press'}),
         'press', 'روابط', undef, 0),
    'CR409 unit_in_use', 'one that somebody is of is not closed';
 
+my $away = $pg->make_staff('clerk', unit => 'press');
+my $press = bare(q{SELECT id FROM units WHERE code = 'press'});
+
+dies($admin, 'staff_disable', $away->{id});
+$owner->do('UPDATE units SET active = false WHERE id = ?', undef, $press);
+is dies($admin, 'staff_enable', $away->{id}), 'CR409 staff_unit_closed',
+   'nobody comes back to a unit that was closed meanwhile';
+is status_of($away->{id}), 'disabled', 'they stay away';
+$owner->do('UPDATE units SET active = true WHERE id = ?', undef, $press);
+is dies($admin, 'staff_enable', $away->{id}), 'nothing', 'to an open one';
+
 # One administrator stays, and one that is closed does not count.
 
 my $second = $pg->make_staff('admin');
