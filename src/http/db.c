@@ -376,8 +376,9 @@ corr_db_unknown(corr_page_t *p)
 
 /*
  * Two transactions were in each other's way, and PostgreSQL rolled ours back
- * (serialization_failure, deadlock_detected): it surely did nothing, so that
- * even what may be sent only once is sent again.
+ * (serialization_failure, deadlock_detected; internal_error: sql/migrate made
+ * a function anew beneath it): it surely did nothing, so that even what may
+ * be sent only once is sent again.
  */
 
 static ngx_uint_t
@@ -388,7 +389,9 @@ corr_db_conflicted(corr_page_t *p)
 
     state = (char *) db->op->sqlstate;
 
-    if (ngx_strcmp(state, "40001") != 0 && ngx_strcmp(state, "40P01") != 0) {
+    if (ngx_strcmp(state, "40001") != 0 && ngx_strcmp(state, "40P01") != 0
+        && ngx_strcmp(state, "XX000") != 0)
+    {
         return 0;
     }
 
