@@ -363,7 +363,7 @@ sub start_sandbox {
 
 # nginx.  Its configuration is the example with other paths and addresses;
 # what the example does not have any more is an error here, so that the two
-# cannot drift apart.
+# cannot drift apart; one of an older tree may lack it (older => 1).
 #
 #   gateway   => 'http://127.0.0.1:9999'   base of all gateways
 #   gateways  => { shahkar => 'http://…' } base of one
@@ -383,7 +383,7 @@ sub write_conf {
     my $change = sub {
         my ($what, $by) = @_;
 
-        $text =~ s/$what/ref $by ? $by->() : $by/gme
+        $text =~ s/$what/ref $by ? $by->() : $by/gme || $self->{older}
             or die "nginx.conf.example has nothing like $what\n";
     };
 
@@ -429,14 +429,14 @@ sub write_conf {
 
     my $ipv6 = grep { /::1/ } loopback();
 
-    # no TLS, and nothing that redirects to it
+    # no TLS, and nothing that redirects to it; older trees had none
 
     $change->(qr/^    server \{\n(?:        .*\n)*        return .*\n    \}\n/m,
               '');
     $change->(qr/^ +ssl_.*;\n/m, '');
-    $change->(qr/^ +listen +443 .*;/m,
+    $change->(qr/^ +listen +(?:443|80)\b.*;/m,
               "    listen 127.0.0.1:$self->{port};");
-    $change->(qr/^ +listen +\[::\]:443 .*;\n/m,
+    $change->(qr/^ +listen +\[::\]:(?:443|80)\b.*;\n/m,
               $ipv6 ? "    listen [::1]:$self->{port};\n" : '');
     $change->(qr/^ +server_name .*;/m,
               "    server_name localhost;\n" . ($o{server} // ''));

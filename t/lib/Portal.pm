@@ -95,7 +95,8 @@ sub new {
     my $asan = ($ENV{CORR_ASAN} // 0) ne '0' ? "$top/build/asan" : undef;
 
     my $i = Instance->new(
-        top => $top, dir => $dir, uid => $uid, gid => $gid,
+        top => $o{top} // $top, older => defined $o{top},
+        dir => $dir, uid => $uid, gid => $gid,
         port => Instance::free_port(), gateway_port => Instance::free_port(),
         workers => $o{workers} // 1, captcha => $o{captcha} // 'off',
         level => $o{level} // 'info',
@@ -176,8 +177,10 @@ sub template {
 
     $sha->add(Instance::postgres_bin('/none'), $like->{uid}, 'v2');
 
-    for my $file ("$top/sql/migrate", sort glob "$top/sql/*/*.sql") {
-        $sha->add($file =~ s{^\Q$top\E/}{}r, Instance::slurp($file));
+    my $of = $like->{top};
+
+    for my $file ("$of/sql/migrate", sort glob "$of/sql/*/*.sql") {
+        $sha->add($file =~ s{^\Q$of\E/}{}r, Instance::slurp($file));
     }
 
     my $name = 'pgtemplate-' . substr $sha->hexdigest, 0, 16;

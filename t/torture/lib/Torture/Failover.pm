@@ -17,8 +17,9 @@ package Torture::Failover;
 #   $f->done;
 #
 # new() takes postgres, redis, nodes (0: a single one), blackhole (0: no such
-# hosts), timeouts (more words of correspondence_postgres), and what
-# Portal->new takes.  lose_* return when it happened.
+# hosts), timeouts (more words of correspondence_postgres), tops (the tree of
+# each node, when they differ), and what Portal->new takes.  lose_* return
+# when it happened.
 
 use strict;
 use warnings;
@@ -38,12 +39,14 @@ sub new {
     my ($class, %o) = @_;
     my $self = bless {
         postgres => 1, redis => 1, nodes => 1, blackhole => 1,
-        timeouts => '', detect => 1, down_after => 1000, workers => 2, %o,
+        timeouts => '', detect => 1, down_after => 1000, workers => 2,
+        tops => [], %o,
         net => join('.', 127, map { 1 + int rand 250 } 1 .. 2),
     }, $class;
     my %ports = map { $_ => Instance::free_port() } qw(a b);
     my $p = $self->{portal} = Torture::Failover::Portal->new(
         start => 0, workers => $self->{workers}, level => 'notice',
+        top => $self->{tops}[0],
         http => "correspondence_login_rate 100000;\n"
                 . "correspondence_codes_per_address_hour 100000;\n"
                 . "correspondence_relay_lease 15s;\n",
@@ -85,8 +88,8 @@ sub machine {
     my $p = $self->{portal};
     my $i = $p->instance;
     my $m = Instance->new(
-        (map { $_ => $i->{$_} } qw(top uid gid workers captcha level nginx
-                                   gateway_port)),
+        (map { $_ => $i->{$_} } qw(top older uid gid workers captcha level
+                                   nginx gateway_port)),
         dir => $p->dir . "/$name", port => 0, %o);
 
     $m->prepare;
@@ -511,8 +514,9 @@ sub bases {
 sub second_node {
     my ($self) = @_;
     my $i = $self->{portal}->instance;
-    my $n = $self->{node} = $self->machine('n2',
-                                           port => Instance::free_port());
+    my $n = $self->{node} = $self->machine(
+        'n2', port => Instance::free_port(),
+        $self->{tops}[1] ? (top => $self->{tops}[1]) : ());
 
     for my $shared (qw(store keys secrets)) {
         remove_tree("$n->{dir}/$shared");
