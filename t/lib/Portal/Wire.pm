@@ -261,12 +261,15 @@ sub large {
 }
 
 
+sub port { $_[0]{portal}->port }
+
+
 sub connect {
     my ($self, %o) = @_;
     my $s = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!\n";
 
     setsockopt $s, SOL_SOCKET, SO_RCVBUF, $o{buffer} if $o{buffer};
-    CORE::connect($s, Socket::pack_sockaddr_in($self->{portal}->port,
+    CORE::connect($s, Socket::pack_sockaddr_in($self->port,
                       Socket::inet_aton('127.0.0.1')))
         or die "connect: $!\n";
     return $s;
@@ -311,6 +314,15 @@ sub ask {
     my $s = $self->send($bytes);
 
     return $self->answer($s, $seconds);
+}
+
+
+# Has the answer begun?
+
+sub answered {
+    my ($self, $s) = @_;
+
+    return IO::Select->new($s)->can_read(0);
 }
 
 

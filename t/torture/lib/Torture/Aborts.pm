@@ -104,10 +104,9 @@ sub along {
 
 sub stands {
     my ($self, $s, $held) = @_;
-    my $select = IO::Select->new($s);
 
     for (1 .. 6000) {
-        return 0 if $select->can_read(0);
+        return 0 if $self->{wire}->answered($s);
         return 1 if $held->();
         sleep 0.002;
     }
