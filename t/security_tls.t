@@ -10,18 +10,9 @@ use utf8;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
-use File::Temp qw(tempdir);
 use Portal;
 
-my $dir = tempdir('corr-tls-XXXXXX', DIR => Portal::tmp(),
-                  CLEANUP => 1);
-
-chmod 0755, $dir;
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-       . " -keyout $dir/key.pem -out $dir/cert.pem 2>/dev/null") == 0
-    or die "openssl\n";
-chmod 0644, "$dir/key.pem";
-
+my $dir = Portal::certificate();
 my $port = Instance::free_port();
 my $plain = Instance::free_port();
 my $p = Portal->new(server => Portal::example_tls($port, $dir),

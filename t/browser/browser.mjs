@@ -59,7 +59,7 @@ export async function open({ viewport = desktop, scripts = true } = {}) {
 
     const context = await browser.newContext({
         viewport, javaScriptEnabled: scripts, locale: 'fa-IR',
-        timezoneId: 'Asia/Tehran',
+        timezoneId: 'Asia/Tehran', ignoreHTTPSErrors: true,
     });
     const page = await context.newPage();
 

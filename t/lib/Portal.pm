@@ -140,6 +140,21 @@ sub new {
 }
 
 
+# A certificate that nobody trusts, in a directory of its own.
+
+sub certificate {
+    my $dir = tempdir('corr-tls-XXXXXX', DIR => tmp(), CLEANUP => 1);
+
+    chmod 0755, $dir;
+    system('openssl req -x509 -newkey rsa:2048 -nodes -days 2'
+           . ' -subj /CN=localhost -addext subjectAltName=DNS:localhost'
+           . " -keyout $dir/key.pem -out $dir/cert.pem 2>/dev/null") == 0
+        or die "openssl\n";
+    chmod 0644, "$dir/key.pem";
+    return $dir;
+}
+
+
 # What nginx.conf.example says for TLS, on a port of 127.0.0.1, with cert.pem
 # and key.pem of a directory; and its server that sends people there.
 

@@ -6,6 +6,7 @@ package Portal::Chromium;
 #   use Portal::Chromium;
 #   Portal::Chromium->run('main_job');
 #
+# With tls => 1 under TLS as nginx.conf.example has it, hence in HTTP/2.
 # Whatever else is given is Portal's.
 
 use strict;
@@ -31,9 +32,13 @@ sub run {
         plan skip_all => 'playwright-core is not installed (dev/install test)';
     }
 
+    my $tls = delete $o{tls} ? Instance::free_port() : undef;
+
+    $o{server} = Portal::example_tls($tls, Portal::certificate()) if $tls;
+
     my $p = Portal->new(captcha => 'on', workers => 2, %o);
 
-    local $ENV{PORTAL} = $p->base;
+    local $ENV{PORTAL} = $tls ? "https://localhost:$tls" : $p->base;
     local $ENV{SANDBOX} = "http://127.0.0.1:$p->{instance}{gateway_port}";
     local $ENV{STAFF} = encode_json([ map { $p->staff($_) }
                                       qw(clerk expert manager admin) ]);
@@ -58,6 +63,9 @@ sub run {
 
     close $out;
     is($?, 0, 'the story was told to its end');
+    ok(scalar(Instance::slurp($p->dir . '/logs/access.log')
+              =~ m{"POST /desk/letters HTTP/2\.0" 303 }), 'in HTTP/2')
+        if $tls;
 
     $p->done;
 }
