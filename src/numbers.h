@@ -71,6 +71,7 @@
     /* letters */                                                             \
                                                                               \
     number(num,  tracking_digits, 8, CORR_TRACKING_MIN, CORR_TRACKING_MAX)    \
+    number(num,  inbox_count_max,         499,              1,      100000)   \
                                                                               \
     /* work behind the pages */                                               \
                                                                               \

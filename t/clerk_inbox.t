@@ -317,6 +317,20 @@ is($clerk->get('/clerk/?page=nonsense')->status, 200,
    'a page that is none is the first');
 
 
+# Counts are exact up to a limit.
+
+$p->configure(http => ($p->{options}{http} // '')
+                      . "    correspondence_inbox_count_max 20;\n");
+ok($p->reload, 'a limit of counts');
+
+my ($new) = grep { $_->{tab} eq 'new' } @{ $clerk->json('/clerk/')->{tabs} };
+
+is($new->{count}, 20, 'no more are counted');
+ok($new->{more}, 'and there are more');
+like($clerk->get('/clerk/')->dom->at('.tabs a .badge')->text, qr/^۲۰\+$/,
+     'which the tab says');
+
+
 # Nothing of it in the logs (mobiles, national codes and the company's id are
 # looked for at the end as well).
 

@@ -14,7 +14,6 @@
 
 
 #define CORR_INBOX_ROWS       25
-#define CORR_INBOX_BOUND      999       /* counts are exact up to here */
 #define CORR_SEARCH_LIFE      "3600"    /* seconds, EX of Redis */
 
 
@@ -193,7 +192,8 @@ corr_inbox_find(corr_page_t *p)
 
     corr_db_begin(p, CORR_READ);
 
-    corr_db_add(p, CORR_SQL_CLERK_TABS, me, corr_pg_int(CORR_INBOX_BOUND));
+    corr_db_add(p, CORR_SQL_CLERK_TABS, me,
+                corr_pg_int(p->settings->inbox_count_max));
     corr_db_add(p, CORR_SQL_CLERK_UNITS);
 
     if (ctx->search.len) {

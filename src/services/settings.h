@@ -107,6 +107,7 @@ typedef struct {
 
     /* letters */
     ngx_uint_t               tracking_digits;    /* at the beginning */
+    ngx_uint_t               inbox_count_max;    /* a tab's is exact up to it */
     ngx_uint_t               identity_asks_per_day;  /* of a person, of a
                                                         gateway */
     ngx_uint_t               letters_per_day;    /* of a person */

@@ -79,7 +79,7 @@ sub seen {
 
         page($p, $b, $path, 2);
         { name => $name, page => sub { page($p, $b, $path) },
-          database => sub { database($p, [ clerk_tabs => $id, 999 ], $list) } }
+          database => sub { database($p, [ clerk_tabs => $id, 499 ], $list) } }
     } pages($b, $who) ];
 }
 
