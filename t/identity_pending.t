@@ -81,6 +81,29 @@ for my $case ([ mobile => 'shahkar', 2 ], [ registry => 'registry', 3 ]) {
     };
 }
 
+subtest 'the registry tells nothing before the mobile is known' => sub {
+    my $b = $p->browser;
+    my $who = $b->signup;
+
+    $p->fault(service => 'shahkar', kind => 'status', status => 500);
+    $b->post('/desk/identity/mobile', {});
+
+    my $before = () = $p->requests('registry');
+
+    $b->post('/desk/identity/registry', {})->follow;
+    is $b->status, 200, 'the page of the steps';
+    is person_of($who)->{registry_step}, 'pending', 'it is not refused';
+    is scalar(() = $p->requests('registry')), $before, 'nor is it asked';
+    is person_of($who)->{first_name}, undef, 'whose code it is stays unknown';
+
+    $p->no_faults;
+    ok wait_until(30, sub {
+        $p->sql('UPDATE identity_tasks SET next_at = now()');
+        person_of($who)->{level} == 3;
+    }), 'then both are through by themselves' or diag explain person_of($who);
+    ok person_of($who)->{first_name}, 'with the name';
+};
+
 subtest 'a no' => sub {
     my $b = $p->browser;
     my $who = $b->signup;

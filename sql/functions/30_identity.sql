@@ -3,12 +3,35 @@
 
 DROP FUNCTION IF EXISTS identity_ask(text, integer);
 
+-- May the registry be asked about this person?  It tells names, and whether a
+-- birth date is right: not to whoever signed up under somebody's national code
+-- while Shahkar is silent.
+CREATE OR REPLACE FUNCTION identity_owned(p_person persons) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_person.mobile_step IN ('yes', 'skipped')
+        OR p_person.owner_proven_at IS NOT NULL
+$$;
+
+-- What waited for a mobile that turned out to be another's is not asked.
+CREATE OR REPLACE FUNCTION identity_unask(p_person bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    DELETE FROM identity_tasks AS t USING persons AS p
+     WHERE t.person_id = p_person AND t.step = 'registry'
+       AND p.id = t.person_id AND NOT identity_owned(p);
+    UPDATE persons SET registry_step = 'open'
+     WHERE id = p_person AND registry_step = 'pending'
+       AND NOT identity_owned(persons);
+END
+$$;
+
 -- After guard_person: identity_ask(step mobile|registry, asks a day, first,
 -- last, father's name as typed, for registries that only compare, or NULL)
 -- → verdict  ask    put (national_code, mobile, birth_date) to the gateway,
 --                   then call identity_result
 --            done   this step is through already
---            asked  it is being asked, or waits to be asked again
+--            asked  it is being asked, or waits to be asked, again or behind
+--                   the step before it
 --            wait   wait seconds: there were too many questions today
 --            first  the step before it comes first
 --   wait, national_code, mobile, birth_date
@@ -80,6 +103,15 @@ BEGIN
             first_name = coalesce(p_first_name, t.first_name),
             last_name = coalesce(p_last_name, t.last_name),
             father_name = coalesce(p_father_name, t.father_name);
+
+    IF p_step = 'registry' AND NOT identity_owned(v_me) THEN
+        UPDATE persons AS p
+           SET registry_step = 'pending', registry_reason = NULL
+         WHERE p.id = v_me.id;
+        verdict := 'asked';
+        RETURN NEXT;
+        RETURN;
+    END IF;
 
     verdict := 'ask';
     national_code := v_me.national_code;
@@ -186,6 +218,10 @@ BEGIN
                    ELSE p.owner_proven_at END
          WHERE p.id = p_person
         RETURNING p.* INTO v_me;
+
+        IF step_state = 'no' THEN
+            PERFORM identity_unask(p_person);
+        END IF;
     ELSE
         UPDATE persons AS p
            SET registry_step = step_state, registry_reason = p_reason,
@@ -243,7 +279,8 @@ DROP FUNCTION IF EXISTS identity_claim(integer, integer);
 
 -- identity_claim(count, lease in seconds) → person_id, step, national_code,
 -- mobile, birth_date, tries, names as typed: waiting steps for a relay to ask
--- about.  Those of a blocked person wait until they are let in again.
+-- about.  Those of a blocked person wait until they are let in again, the
+-- registry's for the mobile.
 CREATE OR REPLACE FUNCTION identity_claim(p_count integer, p_lease integer)
 RETURNS TABLE (person_id bigint, step text, national_code text, mobile text,
                birth_date date, tries integer, first_name text,
@@ -255,6 +292,7 @@ SET search_path = correspondence, pg_temp AS $$
           FROM identity_tasks AS t
           JOIN persons AS p ON p.id = t.person_id AND p.status = 'active'
          WHERE t.next_at <= now()
+           AND (t.step = 'mobile' OR identity_owned(p))
          ORDER BY t.next_at LIMIT p_count
            FOR UPDATE OF t SKIP LOCKED),
     leased AS (

@@ -71,6 +71,7 @@ BEGIN
         RETURNING p.session_epoch INTO session_epoch;
         DELETE FROM identity_tasks AS t
          WHERE t.person_id = v_me.id AND t.step = 'mobile';
+        PERFORM identity_unask(v_me.id);
         PERFORM message_add('mobile_changed', '{}', v_me.mobile, v_me.id);
         PERFORM audit_person('mobile_changed', 'person', v_me.id::text);
     END IF;

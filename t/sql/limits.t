@@ -358,6 +358,59 @@ is join(' ', map { $_->{step} } grep { $_->{person_id} == $new->{id} }
 is dies($sara, 'birth_date_set', '1991-01-01'), 'CR409 identity_done',
    'a birth date that the registry confirmed stays';
 
+# While Shahkar is silent nobody knows whose the mobile is: the registry, which
+# tells names, waits for it.
+
+sub claimed {
+    my ($who) = @_;
+
+    $owner->do('UPDATE identity_tasks SET next_at = now()
+                 WHERE person_id = ?', undef, $who->{id});
+    return join ' ', map { $_->{step} }
+        grep { $_->{person_id} == $who->{id} }
+        @{$pg->call($db, 'identity_claim', 9, 60)};
+}
+
+sub registry_step {
+    return bare('SELECT registry_step FROM persons WHERE id = ?', undef,
+                $_[0]{id});
+}
+
+for my $then (qw(yes no another)) {
+    my $who = $pg->make_person($db);
+
+    $pg->identity($db, $who, 'mobile', 'unknown');
+
+    is $pg->person($db, $who, 'identity_ask', 'registry', 5, (undef) x 3)
+          ->[0]{verdict}, 'asked', "$then: a question that waits";
+    is registry_step($who), 'pending', 'as the page says';
+    is claimed($who), 'mobile', 'only the mobile is asked about';
+
+    if ($then eq 'another') {
+        $pg->person($db, $who, 'mobile_request', '09129990002', 'm2',
+                    '10.8.1.2', 'c', 's', '{}');
+        $pg->person($db, $who, 'mobile_verify', 'm2', 'c', '{}');
+    } else {
+        $pg->identity($db, $who, 'mobile', $then);
+    }
+
+    is claimed($who), $then eq 'yes' ? 'registry' : '',
+       $then eq 'yes' ? 'then the registry' : 'nobody is';
+    is registry_step($who), $then eq 'yes' ? 'pending' : 'open',
+       'and the page says so';
+}
+
+# who was proven once is the same person with another mobile
+
+my $moved = $pg->make_person($db);
+
+$pg->identity($db, $moved, 'mobile', 'yes');
+$pg->identity($db, $moved, 'registry', 'unknown');
+$pg->person($db, $moved, 'mobile_request', '09129990003', 'm3', '10.8.1.3',
+            'c', 's', '{}');
+$pg->person($db, $moved, 'mobile_verify', 'm3', 'c', '{}');
+is claimed($moved), 'registry', 'a question of an owner goes on';
+
 # A company's answer is about that company ----------------------------------------------
 
 
