@@ -32,15 +32,15 @@ sub summary {
 
 $p->staff('clerk');
 
-my ($idle, $busy, $idle_clerk, $busy_clerk, $until);
+my ($idle, $busy, $thief, $idle_clerk, $busy_clerk, $until);
 
 # a machine that makes somebody wait for five seconds makes them idle: again
 
 for (1 .. 5) {
     my ($last, $gap) = (undef, 0);
 
-    ($idle, $busy) = map { $p->browser } 1 .. 2;
-    $_->signup for $idle, $busy;
+    ($idle, $busy, $thief) = map { $p->browser } 1 .. 3;
+    $_->signup for $idle, $busy, $thief;
     ($idle_clerk, $busy_clerk) = map { $p->browser->clerk_login($_) }
         qw(clerk manager);
     $last = time;
@@ -49,6 +49,7 @@ for (1 .. 5) {
     while (time < $until && $busy->get('/desk')->status == 200
            && $busy_clerk->get('/clerk/')->status == 200)
     {
+        $thief->get('/desk/sessions')->post('/desk/sessions', { all => 1 });
         select undef, undef, undef, 0.5;
         $gap = time - $last if time - $last > $gap;
         $last = time;
@@ -70,9 +71,16 @@ is($p->browser->get('/desk')->follow->flash, '',
    'who never had a session is told no such thing');
 $until = time + 7;
 while (time < $until && $busy->get('/desk')->status == 200) {
+    $thief->get('/desk/sessions')->post('/desk/sessions', { all => 1 });
     select undef, undef, undef, 1;
 }
 is($busy->path, '/login?ended=1&next=%2Fdesk', 'nor for ever');
+$until = time + 3;
+while (time < $until && $thief->get('/desk')->status == 200) {
+    select undef, undef, undef, 0.5;
+}
+is($thief->path, '/login?ended=1&next=%2Fdesk',
+   'nor who ends all other sessions again and again');
 $until = time + 20;
 while (time < $until && $busy_clerk->get('/clerk/')->status == 200) {
     select undef, undef, undef, 1;

@@ -69,8 +69,10 @@ static ngx_int_t corr_session_ask(corr_page_t *p, size_t file,
 static ngx_int_t corr_session_found(corr_page_t *p);
 static ngx_int_t corr_session_parse(corr_page_t *p, corr_str_t record);
 static ngx_int_t corr_session_forget(corr_page_t *p);
+static ngx_int_t corr_session_open(corr_page_t *p, corr_who_e who,
+    int64_t id, int64_t epoch, int64_t created, corr_step_pt then);
 static ngx_int_t corr_session_note(corr_page_t *p, corr_who_e who,
-    int64_t id, corr_str_t hash);
+    int64_t id, int64_t created, corr_str_t hash);
 static ngx_int_t corr_session_unlist(corr_page_t *p, corr_str_t hash);
 static ngx_int_t corr_session_send(corr_page_t *p, ngx_uint_t argc,
     const corr_str_t *argv);
@@ -326,6 +328,14 @@ ngx_int_t
 corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
     int64_t epoch, corr_step_pt then)
 {
+    return corr_session_open(p, who, id, epoch, ngx_time(), then);
+}
+
+
+static ngx_int_t
+corr_session_open(corr_page_t *p, corr_who_e who, int64_t id, int64_t epoch,
+    int64_t created, corr_step_pt then)
+{
     u_char               *token;
     corr_str_t            argv[5], hash;
     const char           *kind;
@@ -345,8 +355,7 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
 
     argv[0] = CORR_STR("SET");
     argv[1] = corr_session_text(p, "s:%*s", hash.len, hash.data);
-    argv[2] = corr_session_text(p, "%s %L %L %T", kind, id, epoch,
-                                ngx_time());
+    argv[2] = corr_session_text(p, "%s %L %L %L", kind, id, epoch, created);
     argv[3] = CORR_STR("EX");
     argv[4] = corr_session_text(p, "%T", corr_session_idle(p));
 
@@ -359,7 +368,7 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
     if (work->get == NULL
         || corr_session_forget(p) != NGX_OK
         || (who != CORR_A_HALF
-            && corr_session_note(p, who, id, hash) != NGX_OK)
+            && corr_session_note(p, who, id, created, hash) != NGX_OK)
         || corr_reply_cookie(p, corr_session_cookie(p),
                              corr_make_str(token, CORR_SECRETS_TOKEN), -1)
            != NGX_OK)
@@ -373,6 +382,8 @@ corr_session_start(corr_page_t *p, corr_who_e who, int64_t id,
 }
 
 
+/* Another token, but no longer life: whoever has the cookie could go on. */
+
 ngx_int_t
 corr_session_renew(corr_page_t *p, int64_t epoch, corr_step_pt then)
 {
@@ -385,7 +396,8 @@ corr_session_renew(corr_page_t *p, int64_t epoch, corr_step_pt then)
         return NGX_ERROR;
     }
 
-    return corr_session_start(p, p->session.who, p->session.id, epoch, then);
+    return corr_session_open(p, p->session.who, p->session.id, epoch,
+                             p->session.created, then);
 }
 
 
@@ -420,7 +432,7 @@ corr_session_forget(corr_page_t *p)
 
 static ngx_int_t
 corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
-    corr_str_t hash)
+    int64_t created, corr_str_t hash)
 {
     corr_str_t  argv[8], agent;
 
@@ -439,7 +451,7 @@ corr_session_note(corr_page_t *p, corr_who_e who, int64_t id,
     argv[2] = CORR_STR("1");
     argv[3] = corr_session_members(p, who, id);
     argv[4] = hash;
-    argv[5] = corr_session_text(p, "%T %V %*s", ngx_time(),
+    argv[5] = corr_session_text(p, "%L %V %*s", created,
                                 &p->request->connection->addr_text,
                                 agent.len, agent.data);
     argv[6] = corr_session_text(p, "%T", corr_session_absolute(p));
