@@ -13,7 +13,7 @@
 -- Whether any message about the letter never reached the person.  The letter is
 -- locked first: what another message of it came to in the same moment is seen.
 CREATE OR REPLACE FUNCTION letter_undelivered(p_letter bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM letters WHERE id = p_letter FOR NO KEY UPDATE;
     UPDATE letters AS l SET undelivered = NOT l.undelivered
@@ -35,13 +35,22 @@ DROP FUNCTION IF EXISTS messages_claim(integer, integer, text);
 -- mobile, until that one has failed three times through itself, so that a
 -- poisoned message holds up nobody for long.  provider_key is the same for
 -- every try of a message: the local id for providers that have one.
+--
+-- A queue is empty whenever PostgreSQL counts it (ANALYZE) and long on a bad
+-- day.  What it costs must not hang on that: no sort, so that it is walked in
+-- the order of its index until there are enough; and whether a message is the
+-- first of its mobile is asked by min(), one look into messages_order.  For NOT
+-- EXISTS an earlier one the whole queue was read for each message of it.
 CREATE OR REPLACE FUNCTION messages_claim(p_count integer, p_lease integer,
     p_node text, p_others integer DEFAULT NULL)
 RETURNS TABLE (id bigint, template text, params text, secret bytea,
                mobile text, tries integer, provider_key bigint,
                expires_at timestamptz)
-LANGUAGE sql SECURITY DEFINER
-SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp SET enable_sort = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH codes AS (
         SELECT m.id FROM messages AS m
          WHERE m.state = 'queued' AND m.next_at <= now()
@@ -53,11 +62,11 @@ SET search_path = correspondence, pg_temp AS $$
         SELECT m.id FROM messages AS m
          WHERE m.state = 'queued' AND m.next_at <= now()
            AND m.expires_at > now() AND m.priority > 0
-           AND NOT EXISTS (
-               SELECT FROM messages AS e
-                WHERE e.mobile = m.mobile AND e.id < m.id
-                  AND e.state IN ('queued', 'sending', 'unknown')
-                  AND e.priority > 0 AND e.faults < 3)
+           AND coalesce((SELECT min(e.id) FROM messages AS e
+                          WHERE e.mobile = m.mobile
+                            AND e.state IN ('queued', 'sending', 'unknown')
+                            AND e.priority > 0 AND e.faults < 3),
+                        m.id) >= m.id
          ORDER BY m.priority, m.next_at, m.id
          LIMIT least(coalesce(p_others, p_count),
                      p_count - (SELECT count(*) FROM codes))
@@ -72,7 +81,8 @@ SET search_path = correspondence, pg_temp AS $$
         RETURNING m.*)
     SELECT c.id, c.template, c.params::text, c.secret, c.mobile, c.tries,
            c.id, c.expires_at
-      FROM claimed AS c ORDER BY c.priority, c.id
+      FROM claimed AS c ORDER BY c.priority, c.id;
+END
 $$;
 
 -- message_result(id, try, outcome, provider, provider_id, reason, cost,
@@ -323,7 +333,7 @@ $$;
 -- one.
 CREATE OR REPLACE FUNCTION messages_again(p_ids bigint[], p_staff bigint)
 RETURNS bigint[]
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_letter    bigint;
     v_letters   bigint[];

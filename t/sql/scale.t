@@ -142,6 +142,20 @@ for ([ $clerk, '', 'mine', 'referred', 'late', 'undelivered' ],
     cmp_ok blocks('clerk_tabs', $who, 999), '<', $most, 'the counts';
 }
 
+# A provider that was down for an hour: the queue is long, and it was empty when
+# PostgreSQL last counted.  Three times sixteen are claimed, each the first of
+# its mobile; of the queue that would be 4,000 rows for each of them.
+
+$owner->do('ANALYZE messages');
+$owner->do(q{INSERT INTO messages (template, mobile)
+             SELECT 'letter_sent', '09' || 120000000 + n % 200
+               FROM generate_series(0, 3999) AS n ORDER BY n});
+cmp_ok blocks('messages_claim', 16, 60, 'node', undef), '<', 1500,
+       'messages of a long queue';
+is $owner->selectrow_array(q{SELECT count(*) || ' ' || count(DISTINCT mobile)
+    || ' ' || max(id) - min(id) FROM messages WHERE state = 'sending'}),
+   '48 48 47', 'the first of each mobile, in order';
+
 cmp_ok blocks('clerk_search', $clerk, '100000777', undef, 26, (undef) x 4),
        '<', $most, 'a search by code';
 is @{ $pg->call($db, 'clerk_search', $clerk, 'گمرک', undef, 26,
