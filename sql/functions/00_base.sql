@@ -11,7 +11,7 @@
 
 CREATE OR REPLACE FUNCTION fail(p_code text, p_name text,
     p_detail text DEFAULT '') RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = p_code, MESSAGE = p_name,
                           DETAIL = p_detail;
@@ -52,7 +52,7 @@ $$;
 -- same transaction no write function goes on.
 
 CREATE OR REPLACE FUNCTION context_id(p_name text) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_id    text := nullif(current_setting('correspondence.' || p_name, true),
                            '');
@@ -72,7 +72,7 @@ $$;
 
 -- The guard holds the row's lock already, so this cannot have changed.
 CREATE OR REPLACE FUNCTION me_person() RETURNS persons
-LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_me    persons;
 BEGIN
@@ -82,7 +82,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION me_staff() RETURNS staff
-LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_me    staff;
 BEGIN
@@ -93,7 +93,7 @@ $$;
 
 -- The same with a demand on the role: 'clerk,manager,admin'.
 CREATE OR REPLACE FUNCTION me_staff(p_roles text) RETURNS staff
-LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_me    staff := me_staff();
 BEGIN
@@ -173,8 +173,7 @@ $$;
 -- The folded words as a text search vector; no configuration of the server
 -- has a say in it.
 CREATE OR REPLACE FUNCTION search_words(p_text text) RETURNS tsvector
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN coalesce(array_to_tsvector(
         (SELECT array_agg(DISTINCT w)
@@ -204,7 +203,7 @@ $$;
 CREATE OR REPLACE FUNCTION audit_add(p_actor text, p_actor_id bigint,
     p_for bigint, p_action text, p_object text, p_object_id text,
     p_address text, p_details jsonb DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     WITH line AS (
         INSERT INTO audit (actor, actor_id, for_id, action, object,
@@ -218,7 +217,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION audit_person(p_action text, p_object text,
     p_object_id text, p_details jsonb DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM audit_add('person', context_id('person'), NULL, p_action, p_object,
                      p_object_id, context_address(), p_details);
@@ -228,7 +227,7 @@ $$;
 CREATE OR REPLACE FUNCTION audit_staff(p_action text, p_object text,
     p_object_id text, p_details jsonb DEFAULT '{}',
     p_for bigint DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM audit_add('staff', context_id('staff'), p_for, p_action, p_object,
                      p_object_id, context_address(), p_details);
@@ -239,7 +238,7 @@ $$;
 CREATE OR REPLACE FUNCTION event_add(p_letter bigint, p_kind text,
     p_actor text, p_staff bigint, p_for bigint, p_visibility text,
     p_body text DEFAULT '') RETURNS bigint
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_id    bigint;
 BEGIN
@@ -256,7 +255,7 @@ $$;
 -- How long a message may wait to be sent, codes aside; the directive
 -- correspondence_message_lifetime, which each connection brings along.
 CREATE OR REPLACE FUNCTION message_lifetime() RETURNS interval
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT coalesce(nullif(current_setting('correspondence.message_lifetime',
                                            true), '')::integer, 259200)
            * interval '1 second'
@@ -267,7 +266,7 @@ CREATE OR REPLACE FUNCTION message_add(p_template text, p_params jsonb,
     p_mobile text, p_person bigint, p_letter bigint DEFAULT NULL,
     p_event bigint DEFAULT NULL, p_ticket bigint DEFAULT NULL)
 RETURNS bigint
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_id    bigint;
 BEGIN
@@ -287,7 +286,7 @@ $$;
 -- two at once the second waits and then finds the first's result.
 CREATE OR REPLACE FUNCTION submission_begin(p_actor text, p_actor_id bigint,
     p_key text, p_action text) RETURNS text
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_row   submissions;
 BEGIN
@@ -315,7 +314,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION submission_end(p_actor text, p_actor_id bigint,
     p_key text, p_action text, p_result text) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO submissions (actor, actor_id, key, action, result)
     VALUES (p_actor, p_actor_id, p_key, p_action, p_result);
@@ -326,8 +325,7 @@ $$;
 
 -- The check digit of ISO/IEC 7064 MOD 11,10 over a string of digits.
 CREATE OR REPLACE FUNCTION check_digit_11_10(p_digits text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT
-SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     v_p     integer := 10;
     v_s     integer;
@@ -381,7 +379,7 @@ $$;
 -- A code that looks free; the unique index decides.
 CREATE OR REPLACE FUNCTION tracking_candidate(p_length integer)
 RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_digits    text := random_digits(p_length - 1);
 BEGIN
@@ -401,7 +399,7 @@ CREATE OR REPLACE FUNCTION files_add(p_files jsonb, p_purpose text,
     p_draft uuid DEFAULT NULL, p_letter bigint DEFAULT NULL,
     p_event bigint DEFAULT NULL, p_ticket bigint DEFAULT NULL,
     p_ticket_message bigint DEFAULT NULL) RETURNS integer
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_count     integer;
 BEGIN
@@ -481,7 +479,7 @@ $$;
 -- After a day without a failure the count starts anew.
 CREATE OR REPLACE FUNCTION tries_take(p_scope text, p_key text,
     p_free integer, p_cap integer) RETURNS integer
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_row   tries;
 BEGIN
@@ -511,7 +509,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION tries_clear(p_scope text, p_key text)
 RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     DELETE FROM tries WHERE scope = p_scope AND key = p_key
 $$;
 
@@ -528,14 +526,14 @@ $$;
 -- the waits grow to 15 minutes.
 CREATE OR REPLACE FUNCTION password_take(p_scope text, p_key text)
 RETURNS integer
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     SELECT tries_take(p_scope, p_key, 5, 900)
 $$;
 
 -- The password was right: strangers' tries and this browser's are given back.
 CREATE OR REPLACE FUNCTION password_clear(p_scope text, p_name text,
     p_browser text) RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     DELETE FROM tries
      WHERE scope = p_scope
        AND key IN (password_key(p_name, p_browser, false),

@@ -25,7 +25,7 @@ CREATE OR REPLACE FUNCTION code_wait(p_purpose text, p_national_code text,
     p_mobile text, p_browser text, p_known boolean, p_address text,
     p_limits jsonb)
 RETURNS integer
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_now       timestamptz := clock_timestamp();
     v_until     timestamptz := v_now;
@@ -102,7 +102,7 @@ $$;
 
 -- The day's total over everybody.
 CREATE OR REPLACE FUNCTION code_total_full(p_limits jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(sent), 0) >= limit_int(p_limits, 'total_day', 100000)
       FROM code_totals WHERE hour > now() - interval '24 hours'
 $$;
@@ -115,7 +115,7 @@ CREATE OR REPLACE FUNCTION code_make(p_purpose text, p_national_code text,
     p_browser text, p_address text, p_code_hash bytea, p_secret bytea,
     p_limits jsonb, OUT verdict text, OUT wait integer,
     OUT expires_at timestamptz, OUT resend integer)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_known     boolean;
     v_life      interval := interval '1 second'
@@ -196,7 +196,7 @@ $$;
 CREATE OR REPLACE FUNCTION code_check(p_purpose text, p_browser text,
     p_code_hashes bytea, p_limits jsonb, OUT verdict text,
     OUT tries_left integer, OUT code codes)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_tries     integer := limit_int(p_limits, 'tries', 5);
 BEGIN
@@ -242,7 +242,7 @@ $$;
 -- A signed-in person's browser; later slow-downs by strangers spare it.
 CREATE OR REPLACE FUNCTION person_signed_in(p_person bigint, p_browser text,
     p_how text, p_address text) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_code      text;
 BEGIN
@@ -282,7 +282,7 @@ $$;
 
 -- A fresh account; 0 when somebody else was faster.
 CREATE OR REPLACE FUNCTION person_create(p_code codes) RETURNS bigint
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_id    bigint;
 BEGIN
@@ -299,7 +299,7 @@ $$;
 -- displaced when the lock is ours: then there is another one to look for.
 CREATE OR REPLACE FUNCTION holder_lock(p_national_code text)
 RETURNS persons
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_person    persons;
 BEGIN
@@ -383,7 +383,7 @@ $$;
 
 -- Tells a holder, once a day at most, that somebody tried.
 CREATE OR REPLACE FUNCTION holder_told(p_holder persons) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM messages
                     WHERE person_id = p_holder.id
@@ -482,7 +482,7 @@ $$;
 -- nobody's answer.  Its second digits are those that most real numbers have:
 -- 0910-0919, 0930-0939, 0990-0993.
 CREATE OR REPLACE FUNCTION decoy_mobile(p_national_code text) RETURNS text
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT '09' || substr('111111333399', (n % 12)::integer + 1, 1)
            || CASE WHEN n % 12 >= 10 THEN n / 12 % 20 % 4
                    ELSE n / 12 % 20 % 10 END

@@ -14,7 +14,7 @@ $$;
 
 -- What waited for a mobile that turned out to be another's is not asked.
 CREATE OR REPLACE FUNCTION identity_unask(p_person bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM identity_tasks AS t USING persons AS p
      WHERE t.person_id = p_person AND t.step = 'registry'
@@ -124,7 +124,7 @@ $$;
 -- Tells a person once that a step which had to wait is through, or not.
 CREATE OR REPLACE FUNCTION identity_tell(p_person persons, p_step text,
     p_verdict text) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM message_add(
         CASE p_verdict WHEN 'yes' THEN 'identity_done'

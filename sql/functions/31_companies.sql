@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION company_used(p_person bigint, p_national_id text,
     p_name text, p_registration_number text, p_postal_code text,
     p_phone text, p_position text, p_checked boolean) RETURNS companies
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     INSERT INTO companies AS c (person_id, national_id, name,
         registration_number, postal_code, phone, position, checked_at,
         check_state, check_next_at)
@@ -91,7 +91,7 @@ $$;
 -- none, with the one that was asked.
 CREATE OR REPLACE FUNCTION company_proven(p_company bigint, p_asked text,
     p_name text, p_registration_number text) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_letter    letters;
     v_typed     text;

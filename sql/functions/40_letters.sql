@@ -2,7 +2,7 @@
 
 -- The letter of a person by its code, locked.  CR404 not_found.
 CREATE OR REPLACE FUNCTION my_letter(p_code text) RETURNS letters
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_letter    letters;
 BEGIN
@@ -28,7 +28,7 @@ $$;
 -- Inserts the letter under a free tracking code.
 CREATE OR REPLACE FUNCTION letter_insert(p_letter letters,
     p_shortest integer) RETURNS letters
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     p_letter.id := nextval(pg_get_serial_sequence('letters', 'id'));
     p_letter.created_at := now();
@@ -249,7 +249,7 @@ $$;
 
 -- A follow-up wakes the letter: it needs an answer again, in full time.
 CREATE OR REPLACE FUNCTION letter_wake(p_letter letters) RETURNS void
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     UPDATE letters
        SET status = CASE
                WHEN status <> 'answered' THEN status
@@ -476,7 +476,7 @@ $$;
 -- same reading.
 CREATE OR REPLACE FUNCTION file_read_note(p_actor text, p_id bigint,
     p_file uuid) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM audit AS a
       WHERE a.object = 'file' AND a.object_id = p_file::text

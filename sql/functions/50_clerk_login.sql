@@ -170,7 +170,7 @@ $$;
 -- An invitation for a staff row: the older ones end.
 CREATE OR REPLACE FUNCTION invitation_make(p_staff bigint,
     p_token_hash bytea, p_hours integer, p_by bigint) RETURNS bigint
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_id    bigint;
 BEGIN

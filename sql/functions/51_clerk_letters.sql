@@ -27,7 +27,7 @@ SELECT u.staff_id, r.letter_id, r.id AS referral_id
 -- May this member of staff see this letter?
 CREATE OR REPLACE FUNCTION staff_sees(p_staff staff, p_letter bigint)
 RETURNS boolean
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT (p_staff).role <> 'expert'
         OR EXISTS (SELECT FROM expert_letters AS e
                     WHERE e.staff_id = (p_staff).id
@@ -54,7 +54,7 @@ $$;
 -- substitute; NULL otherwise.
 CREATE OR REPLACE FUNCTION acts_for(p_me bigint, p_other bigint)
 RETURNS bigint
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT absent_id FROM substitutes
      WHERE substitute_id = p_me AND absent_id = p_other
        AND ended_at IS NULL AND today() BETWEEN from_on AND to_on
@@ -64,7 +64,7 @@ $$;
 -- A letter by its code, locked, visible to p_me.
 CREATE OR REPLACE FUNCTION staff_letter(p_me staff, p_code text)
 RETURNS letters
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_letter    letters;
 BEGIN
@@ -83,7 +83,7 @@ $$;
 -- that is with nobody comes to me by this.
 CREATE OR REPLACE FUNCTION staff_letter_held(p_me staff, p_code text,
     OUT letter letters, OUT for_id bigint)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     letter := staff_letter(p_me, p_code);
 
@@ -117,7 +117,7 @@ $$;
 CREATE OR REPLACE FUNCTION letter_act(p_key text, p_action text,
     p_code text, OUT me staff, OUT letter letters, OUT for_id bigint,
     OUT repeated boolean)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_held      record;
 BEGIN
@@ -137,7 +137,7 @@ $$;
 CREATE OR REPLACE FUNCTION letter_acted(p_key text, p_action text,
     p_code text, p_audit text, p_details jsonb DEFAULT '{}',
     p_for bigint DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM audit_staff(p_audit, 'letter', p_code, p_details, p_for);
     PERFORM submission_end('staff', context_id('staff'), p_key, p_action,
@@ -148,7 +148,7 @@ $$;
 -- A reply's message and its mark on the letter.
 CREATE OR REPLACE FUNCTION letter_message(p_letter letters, p_event bigint,
     p_template text, p_params jsonb DEFAULT '{}') RETURNS bigint
-LANGUAGE sql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql AS $$
     -- To the person's mobile of today, which may be another by now.
     SELECT message_add(p_template, p_params || jsonb_build_object(
                'tracking_code', (p_letter).tracking_code),

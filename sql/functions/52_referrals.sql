@@ -111,7 +111,7 @@ $$;
 CREATE OR REPLACE FUNCTION referral_end(p_referral referrals,
     p_outcome text, p_body text, p_staff bigint, p_for bigint)
 RETURNS bigint
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_event     bigint;
 BEGIN
@@ -138,7 +138,7 @@ $$;
 -- CR404 not_found, CR409 referral_closed.
 CREATE OR REPLACE FUNCTION referral_held(p_referral bigint,
     OUT referral referrals, OUT letter letters)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     SELECT l.* INTO letter FROM letters AS l
      WHERE l.id = (SELECT letter_id FROM referrals WHERE id = p_referral)
@@ -188,7 +188,7 @@ $$;
 CREATE OR REPLACE FUNCTION referral_reply(p_submission_key text,
     p_referral bigint, p_outcome text, p_body text, p_files jsonb)
 RETURNS TABLE (repeated boolean, tracking_code text)
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     v_me        staff := me_staff();

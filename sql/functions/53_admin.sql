@@ -234,7 +234,7 @@ $$;
 -- staff_check(name, role, unit): what both ways of saving ask for.
 CREATE OR REPLACE FUNCTION staff_check(p_name text, p_role text,
     p_unit bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF btrim(coalesce(p_name, '')) = '' THEN
         PERFORM fail('CR422', 'name:name_required');
@@ -263,7 +263,7 @@ $$;
 -- table against a second such change at the same time.
 CREATE OR REPLACE FUNCTION staff_other_admin(p_staff bigint)
 RETURNS boolean
-LANGUAGE plpgsql SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('correspondence admins'));
     RETURN EXISTS (SELECT FROM staff

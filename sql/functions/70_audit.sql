@@ -60,7 +60,7 @@ $$;
 CREATE OR REPLACE FUNCTION audit_broken(p_seq bigint, p_hash bytea,
     p_count bigint)
 RETURNS TABLE (seq bigint, audit_id bigint, reason text)
-LANGUAGE sql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT t.seq, t.audit_id,
            CASE WHEN t.seq <> p_seq + t.n THEN 'link_missing'
                 WHEN t.id IS NULL THEN 'line_missing'
