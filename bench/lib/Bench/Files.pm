@@ -279,18 +279,18 @@ sub taken {
 
 
 # The same bytes with the same care, by as many processes: written, synced,
-# renamed, the directory synced.
+# renamed, the directory synced.  They stay until the portal goes: for minutes
+# after, ext4 without a journal looks at each inode that was freed before it
+# takes another one, and the other side would pay for it (1.2 ms a letter).
+
+my $disks = 0;
 
 sub disk_rate {
     my ($p) = @_;
-    my $dir = $p->dir . '/disk';
+    my $dir = $p->dir . "/disk-" . $disks++;
 
     mkdir $dir;
-
-    my $rate = crowd(sub { write_files("$dir/$_[0]", $_[1]) });
-
-    system('rm', '-rf', $dir);
-    return $rate;
+    return crowd(sub { write_files("$dir/$_[0]", $_[1]) });
 }
 
 
