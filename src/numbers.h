@@ -27,6 +27,7 @@
     number(size, upload_max_size,         10 * 1024 * 1024, 1024,   INT32_MAX)\
     number(num,  upload_max_files,        5,                1,      100)      \
     number(num,  upload_max_pixels,       100000000,        1,      INT32_MAX)\
+    number(size, uploads_per_hour,        512 * 1024 * 1024, 0,     INT32_MAX)\
     number(num,  subject_max,             120,              1,      300)      \
     number(num,  text_max,                4000,             1,      20000)    \
                                                                               \
@@ -56,6 +57,7 @@
     number(num,  track_rate,              20,               0,      INT32_MAX)\
     number(num,  search_rate,             120,              0,      INT32_MAX)\
     number(num,  captcha_rate,            30,               0,      INT32_MAX)\
+    number(num,  left_rate,               20,               0,      INT32_MAX)\
     number(num,  misbehaviour,            10,               0,      INT32_MAX)\
                                                                               \
     /* captchas */                                                            \

@@ -176,7 +176,8 @@ for my $kind (sort keys %routes) {
 # The people, and the owner's things.
 
 my $p = Portal->new(workers => 2,
-    http => "    correspondence_login_rate 1000;\n");
+    http => "    correspondence_login_rate 1000;\n"
+            . "    correspondence_left_rate 0;\n");
 
 $p->{staff} = Staff::make_all($p->instance,
     [ expert => 'نیما حقوقی', 'legal', 'lawyer' ],

@@ -57,6 +57,7 @@ static ngx_int_t corr_body_go_on(corr_page_t *p, ngx_int_t rc);
 static ngx_int_t corr_body_more(corr_page_t *p);
 static ngx_int_t corr_body_consume(corr_page_t *p);
 static ngx_int_t corr_body_multipart(corr_page_t *p);
+static off_t corr_body_limit(corr_page_t *p);
 static ngx_int_t corr_body_part(corr_page_t *p,
     corr_multipart_event_t *event);
 static ngx_int_t corr_body_file(corr_page_t *p,
@@ -75,6 +76,33 @@ static ngx_int_t corr_body_task_ended(corr_page_t *p);
 static void corr_body_file_error(corr_page_t *p, ngx_uint_t message);
 static ngx_int_t corr_body_finish(corr_page_t *p);
 static ngx_int_t corr_body_refuse(corr_page_t *p, int rc);
+
+
+off_t
+corr_body_length(corr_page_t *p)
+{
+    off_t  length;
+
+    length = p->request->headers_in.content_length_n;
+
+    return length >= 0 ? length : corr_body_limit(p);
+}
+
+
+static off_t
+corr_body_limit(corr_page_t *p)
+{
+    off_t  limit;
+
+    limit = p->settings->form_max_size + CORR_BODY_SLACK;
+
+    if (p->route->who & CORR_FILES) {
+        limit += (off_t) p->settings->upload_max_files
+                 * (p->settings->upload_max_size + CORR_BODY_SLACK);
+    }
+
+    return limit;
+}
 
 
 ngx_int_t
@@ -158,12 +186,8 @@ corr_body_begin(corr_page_t *p)
                                 "the form is of an unknown type");
     }
 
-    body->limit = p->settings->form_max_size + CORR_BODY_SLACK;
-
-    if (body->is_multipart && (p->route->who & CORR_FILES)) {
-        body->limit += (off_t) p->settings->upload_max_files
-                       * (p->settings->upload_max_size + CORR_BODY_SLACK);
-    }
+    body->limit = body->is_multipart ? corr_body_limit(p)
+                 : (off_t) p->settings->form_max_size + CORR_BODY_SLACK;
 
     p->body = body;
 
@@ -478,6 +502,11 @@ corr_body_file(corr_page_t *p, corr_multipart_event_t *event)
     }
 
     ngx_memzero(&body->upload, sizeof(corr_upload_t));
+
+    if (p->uploads_spent) {
+        corr_body_file_error(p, CORR_MSG_FILE_TOO_OFTEN);
+        return NGX_OK;
+    }
 
     if (body->files == p->settings->upload_max_files) {
         corr_body_file_error(p, CORR_MSG_FILE_TOO_MANY);

@@ -15,6 +15,9 @@
 /* A step.  Refusals are replied to here: 400, 403, 408, 413, 415, 503. */
 ngx_int_t corr_body_read(corr_page_t *p);
 
+/* Its bytes; when it does not tell, as many as it may have. */
+off_t corr_body_length(corr_page_t *p);
+
 /*
  * Before a reply: what was not read of the body is dropped, or the
  * connection ends with the reply.

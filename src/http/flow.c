@@ -14,6 +14,7 @@
 #include "reply.h"
 #include "router.h"
 #include "session.h"
+#include "throttle.h"
 
 #include "../lib/accept.h"
 #include "../lib/urlencoded.h"
@@ -34,6 +35,7 @@ static void corr_flow_finish(corr_page_t *p, ngx_int_t rc);
 static ngx_int_t corr_flow_start(corr_page_t *p);
 static ngx_int_t corr_flow_allow(corr_page_t *p);
 static ngx_int_t corr_flow_form(corr_page_t *p);
+static ngx_int_t corr_flow_body(corr_page_t *p);
 static void *corr_flow_palloc(void *page, size_t size);
 
 
@@ -503,6 +505,24 @@ corr_flow_form(corr_page_t *p)
 
     if (p->route->method != CORR_POST) {
         return NGX_OK;
+    }
+
+    /* what somebody without a session leaves: anybody may call himself one */
+
+    if (p->session.who == CORR_NOBODY && (p->route->who & CORR_LEAVES)) {
+        return corr_throttle(p, "left", p->settings->left_rate,
+                             corr_flow_body);
+    }
+
+    return corr_flow_body(p);
+}
+
+
+static ngx_int_t
+corr_flow_body(corr_page_t *p)
+{
+    if (p->route->who & CORR_FILES) {
+        return corr_throttle_uploads(p, corr_body_length(p), corr_body_read);
     }
 
     return corr_body_read(p);

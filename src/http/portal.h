@@ -230,6 +230,8 @@ struct corr_page_s {
     unsigned                 again:1;     /* shows the form again */
     unsigned                 unscanned:1; /* a file was refused because
                                              clamd is not there: 503 */
+    unsigned                 uploads_spent:1; /* no more files from it in
+                                                 this hour */
     unsigned                 captcha_due:1;  /* see http/captcha.h */
     unsigned                 exhausted:1; /* there was no memory: what is
                                              missing is nobody's fault, and

@@ -8,48 +8,76 @@
 
 
 #define CORR_THROTTLE_WINDOW   60        /* seconds */
+#define CORR_THROTTLE_HOUR     3600
 
 
 struct corr_throttle_work_s {
     corr_redis_op_t         *op;
-    ngx_uint_t               rate;
+    int64_t                  limit;
     corr_step_pt             then;
 };
 
 
+static ngx_int_t corr_throttle_count(corr_page_t *p, corr_str_t key,
+    off_t amount, time_t window, int64_t limit, corr_step_pt then,
+    corr_step_pt counted);
+static ngx_int_t corr_throttle_over(corr_page_t *p);
 static ngx_int_t corr_throttle_counted(corr_page_t *p);
+static corr_str_t corr_throttle_uploader(corr_page_t *p);
+static ngx_int_t corr_throttle_uploaded(corr_page_t *p);
 
 
 ngx_int_t
 corr_throttle(corr_page_t *p, const char *what, ngx_uint_t rate,
     corr_step_pt then)
 {
-    u_char                name[64];
-    corr_str_t            argv[3];
-    corr_throttle_work_t  *work;
+    u_char  name[64];
 
     if (rate == 0) {
         return then(p);
     }
 
-    work = ngx_palloc(p->pool, sizeof(corr_throttle_work_t));
-    if (work == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_snprintf(name, sizeof(name), "rate:%s:%T%Z", what,
                  ngx_time() / CORR_THROTTLE_WINDOW);
 
-    argv[0] = CORR_STR("INCR");
-    argv[1] = corr_throttle_key(p, (char *) name);
+    return corr_throttle_count(p, corr_throttle_key(p, (char *) name), 1,
+                               CORR_THROTTLE_WINDOW, rate, then,
+                               corr_throttle_counted);
+}
 
-    if (argv[1].data == NULL) {
+
+/* key: of this window; it is forgotten after a second one. */
+
+static ngx_int_t
+corr_throttle_count(corr_page_t *p, corr_str_t key, off_t amount,
+    time_t window, int64_t limit, corr_step_pt then, corr_step_pt counted)
+{
+    u_char                 number[NGX_OFF_T_LEN];
+    corr_str_t             argv[3];
+    corr_throttle_work_t  *work;
+
+    work = ngx_palloc(p->pool, sizeof(corr_throttle_work_t));
+
+    if (work == NULL || key.data == NULL) {
         return NGX_ERROR;
     }
 
-    work->rate = rate;
+    argv[0] = CORR_STR("INCR");
+
+    /* what an older ACL does not know yet only where it must be */
+
+    if (amount != 1) {
+        argv[0] = CORR_STR("INCRBY");
+    }
+
+    argv[1] = key;
+    argv[2] = corr_make_str(number, ngx_sprintf(number, "%O", amount)
+                                    - number);
+
+    work->limit = limit;
     work->then = then;
-    work->op = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
+    work->op = corr_redis_command(p->worker->redis, &p->owner,
+                                  amount == 1 ? 2 : 3, argv);
     p->throttle_work = work;
 
     if (work->op == NULL) {
@@ -57,13 +85,25 @@ corr_throttle(corr_page_t *p, const char *what, ngx_uint_t rate,
     }
 
     argv[0] = CORR_STR("EXPIRE");
-    argv[2] = CORR_STR("120");
+    argv[2] = corr_make_str(number, ngx_sprintf(number, "%T", 2 * window)
+                                    - number);
 
     if (corr_redis_command(p->worker->redis, &p->owner, 3, argv) == NULL) {
         return NGX_ERROR;
     }
 
-    return corr_flow_then(p, corr_throttle_counted);
+    return corr_flow_then(p, counted);
+}
+
+
+static ngx_int_t
+corr_throttle_over(corr_page_t *p)
+{
+    corr_throttle_work_t  *work = p->throttle_work;
+
+    return work->op->op.status == CORR_OP_OK
+           && work->op->reply.kind == CORR_REDIS_INTEGER
+           && work->op->reply.n > work->limit;
 }
 
 
@@ -72,13 +112,71 @@ corr_throttle_counted(corr_page_t *p)
 {
     corr_throttle_work_t  *work = p->throttle_work;
 
-    if (work->op->op.status == CORR_OP_OK
-        && work->op->reply.kind == CORR_REDIS_INTEGER
-        && work->op->reply.n > (int64_t) work->rate)
-    {
+    if (corr_throttle_over(p)) {
         return corr_reply_error(p, 429, CORR_MSG_TOO_OFTEN,
                                 CORR_THROTTLE_WINDOW
                                 - ngx_time() % CORR_THROTTLE_WINDOW, NULL);
+    }
+
+    return work->then(p);
+}
+
+
+ngx_int_t
+corr_throttle_uploads(corr_page_t *p, off_t bytes, corr_step_pt then)
+{
+    if (p->settings->uploads_per_hour == 0
+        || p->session.who == CORR_A_STAFF)
+    {
+        return then(p);
+    }
+
+    return corr_throttle_count(p, corr_throttle_uploader(p), bytes,
+                               CORR_THROTTLE_HOUR,
+                               p->settings->uploads_per_hour, then,
+                               corr_throttle_uploaded);
+}
+
+
+static corr_str_t
+corr_throttle_uploader(corr_page_t *p)
+{
+    u_char      *key, *last, name[64];
+    time_t       hour;
+    corr_str_t   none = corr_null_str;
+
+    hour = ngx_time() / CORR_THROTTLE_HOUR;
+
+    if (p->session.who != CORR_A_PERSON) {
+        ngx_snprintf(name, sizeof(name), "rate:uploads:%T%Z", hour);
+
+        return corr_throttle_key(p, (char *) name);
+    }
+
+    key = ngx_pnalloc(p->pool, sizeof(name) + NGX_INT64_LEN);
+    if (key == NULL) {
+        return none;
+    }
+
+    last = ngx_sprintf(key, "rate:uploads:%T:person:%L", hour, p->session.id);
+
+    return corr_make_str(key, last - key);
+}
+
+
+static ngx_int_t
+corr_throttle_uploaded(corr_page_t *p)
+{
+    corr_throttle_work_t  *work = p->throttle_work;
+
+    if (corr_throttle_over(p)) {
+        p->uploads_spent = 1;
+        ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                      "correspondence: %s sent more than %uz bytes in an "
+                      "hour, its files are refused",
+                      p->session.who == CORR_A_PERSON ? "a person"
+                                                      : "an address",
+                      p->settings->uploads_per_hour);
     }
 
     return work->then(p);

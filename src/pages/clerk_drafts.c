@@ -1,13 +1,7 @@
 #include "clerk_drafts.h"
 #include "left.h"
 
-#include "../http/throttle.h"
 
-
-#define CORR_REPLY_LEFT_RATE  20     /* of an address, in a minute */
-
-
-static ngx_int_t corr_reply_left(corr_page_t *p);
 static ngx_int_t corr_reply_left_stored(corr_page_t *p);
 static ngx_int_t corr_reply_left_saved(corr_page_t *p);
 
@@ -35,6 +29,9 @@ corr_reply_draft_save(corr_page_t *p)
 ngx_int_t
 corr_reply_leave(corr_page_t *p)
 {
+    u_char      *end;
+    corr_str_t   parts[CORR_LEFT_PARTS];
+
     if (corr_form_check(p, corr_reply_draft_rules) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -42,16 +39,6 @@ corr_reply_leave(corr_page_t *p)
     if (corr_form_value(p, "body").len == 0) {
         return corr_session_missing(p);
     }
-
-    return corr_throttle(p, "left", CORR_REPLY_LEFT_RATE, corr_reply_left);
-}
-
-
-static ngx_int_t
-corr_reply_left(corr_page_t *p)
-{
-    u_char      *end;
-    corr_str_t   parts[CORR_LEFT_PARTS];
 
     /* the page's key; behind it stands which of its forms it was */
 

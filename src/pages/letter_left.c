@@ -2,13 +2,7 @@
 #include "left.h"
 #include "uploads.h"
 
-#include "../http/throttle.h"
 
-
-#define CORR_LEFT_RATE   5          /* of an address, in a minute */
-
-
-static ngx_int_t corr_letter_left(corr_page_t *p);
 static ngx_int_t corr_letter_left_stored(corr_page_t *p);
 static ngx_int_t corr_letter_left_saved(corr_page_t *p);
 
@@ -16,6 +10,7 @@ static ngx_int_t corr_letter_left_saved(corr_page_t *p);
 ngx_int_t
 corr_letter_leave(corr_page_t *p)
 {
+    corr_str_t           parts[CORR_LEFT_PARTS];
     corr_letter_form_t  *form = p->data;
 
     form->key = corr_form_raw(p, "submission_key");
@@ -23,16 +18,6 @@ corr_letter_leave(corr_page_t *p)
     if (form->key.len == 0 || form->key.len > 64) {
         return corr_session_missing(p);
     }
-
-    return corr_throttle(p, "left", CORR_LEFT_RATE, corr_letter_left);
-}
-
-
-static ngx_int_t
-corr_letter_left(corr_page_t *p)
-{
-    corr_str_t           parts[CORR_LEFT_PARTS];
-    corr_letter_form_t  *form = p->data;
 
     parts[0] = form->key;
     parts[1] = corr_uploads_json(p);

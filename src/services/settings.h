@@ -66,6 +66,7 @@ typedef struct {
     ngx_uint_t               upload_max_files;  /* of one letter */
     ngx_array_t             *upload_types;   /* ngx_str_t: jpeg png pdf */
     ngx_uint_t               upload_max_pixels;
+    size_t                   uploads_per_hour;   /* bytes of a person */
     ngx_uint_t               scan_down;      /* 0: no file without a
                                                 verdict of clamd; 1: taken,
                                                 and marked */
@@ -88,6 +89,7 @@ typedef struct {
     ngx_uint_t               track_rate;
     ngx_uint_t               search_rate;
     ngx_uint_t               captcha_rate;
+    ngx_uint_t               left_rate;      /* forms of ended sessions */
     ngx_uint_t               misbehaviour;   /* faults of an address in an
                                                 hour before captchas */
 

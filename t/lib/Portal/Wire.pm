@@ -92,6 +92,8 @@ sub options {
         correspondence_captcha_rate            100000;
         correspondence_login_rate              100000;
         correspondence_track_rate              100000;
+        correspondence_left_rate               100000;
+        correspondence_uploads_per_hour        2000m;
     });
 }
 
