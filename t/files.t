@@ -94,6 +94,10 @@ like($b->header('Content-Disposition'), qr/filename\*=UTF-8''%D9%86/,
 unlike($b->header('Content-Disposition'), qr/filename\*=[^;]*"/,
        'whose quotes do not break out');
 like($b->header('Cache-Control'), qr/no-store/, 'nobody keeps it');
+
+# The same bytes lie there once, made young when anybody sends them again.
+
+ok(!defined $b->header($_), "no $_") for qw(Last-Modified ETag);
 is(reads($id{'image/png'}), 1, 'the reading is in the audit');
 
 $b->get($path, { Range => 'bytes=8-15' });

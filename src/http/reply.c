@@ -793,8 +793,9 @@ corr_reply_file(corr_page_t *p, ngx_str_t *path, corr_str_t type,
     b->file->log = p->log;
     b->file->directio = of.is_directio;
 
+    /* no Last-Modified: it is when anybody last sent the same bytes */
+
     r->allow_ranges = 1;
-    r->headers_out.last_modified_time = of.mtime;
 
     rc = corr_reply_policy(p, corr_str_is(type, "application/pdf")
                               ? corr_policy_pdf : corr_policy_file);
