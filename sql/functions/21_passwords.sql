@@ -146,7 +146,7 @@ BEGIN
      WHERE p.id = v_me.id
     RETURNING p.session_epoch INTO session_epoch;
 
-    PERFORM tries_clear('password_change', v_me.id::text);
+    -- The try is not given back: changes to and fro are as many messages.
 
     IF p_matched IS NOT NULL THEN
         PERFORM message_add('password_changed', '{}', v_me.mobile, v_me.id);

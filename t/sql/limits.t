@@ -314,6 +314,26 @@ my @waits = map { $pg->person($db, $ali, 'password_current', 'm')
                       ->[0]{password_hash} // 'wait' } 1 .. 6;
 is "@waits", 'h2 h2 h2 h2 h2 wait', 'five tries at the current password';
 
+# Whoever knows it changes it to and fro: each costs the body an SMS.
+
+my $fro = $pg->make_person($db);
+
+$fro->{epoch} = $pg->person($db, $fro, 'password_set', undef, 'h0')
+                   ->[0]{session_epoch};
+
+my @changes = map {
+    my $hash = $pg->person($db, $fro, 'password_current', 'm')
+                   ->[0]{password_hash};
+
+    $fro->{epoch} = $pg->person($db, $fro, 'password_set', $hash, "h$_")
+                       ->[0]{session_epoch} if defined $hash;
+    $hash // 'wait';
+} 1 .. 6;
+is "@changes", 'h0 h1 h2 h3 h4 wait', 'a change is a try as well';
+is bare(q{SELECT count(*) FROM messages WHERE person_id = ?
+              AND template = 'password_changed'}, undef, $fro->{id}), 5,
+   'and a message no more often';
+
 # Identity: an answer is about what was asked -----------------------------------------
 
 
