@@ -168,4 +168,41 @@ ok(wait_until(15, sub { state_of($second) eq 'yes' }),
 ok(of_letter($code, 'company_checked'), 'for the letter too');
 $p->no_faults;
 
+
+# Each question is paid.  Who has asked enough for today sends his letter all
+# the same, and the company is asked about behind it.
+
+$p->configure(http => ($p->{options}{http} // '')
+                      . "    correspondence_company_asks_per_day 1;\n");
+$p->reload or die;
+$second = legal_id();
+$before = asked();
+$b->get('/desk/letters/new');
+$b->submit({ address => 'تهران', subject => 'هشتم', %company,
+             company_national_id => $second,
+             registration_number => substr($second, 3, 6) + 0 || 1,
+             file => [ [ 'a.png', Portal::Browser::tiny_png(), 'image/png' ] ]
+           }, 'form[enctype]');
+is($b->status, 303, 'a letter of who has asked enough');
+is(asked(), $before, 'nothing is asked while it is sent');
+$code = $p->value(q{SELECT tracking_code FROM letters
+                    WHERE subject = 'هشتم'});
+clerk_sees($code, 'open', 'the clerk sees that it was not compared');
+ok(wait_until(30, sub { hurry(); state_of($second) eq 'yes' }),
+   'it is asked about behind the letter');
+clerk_sees($code, 'yes', 'and then it was');
+
+my $colleague = $p->browser;
+
+$who = $colleague->signup;
+$p->db->do(q{UPDATE persons SET mobile_step = 'yes', registry_step = 'yes',
+             first_name = 'زهرا', last_name = 'کریمی', father_name = 'علی'
+             WHERE national_code = ?}, undef, $who->{national_code});
+$second = legal_id();
+$before = asked();
+$colleague->send_letter(subject => 'نهم', %company,
+    company_national_id => $second,
+    registration_number => substr($second, 3, 6) + 0 || 1);
+is(asked(), $before + 1, 'somebody else has a day of his own');
+
 $p->done;

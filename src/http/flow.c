@@ -36,6 +36,7 @@ static ngx_int_t corr_flow_start(corr_page_t *p);
 static ngx_int_t corr_flow_allow(corr_page_t *p);
 static ngx_int_t corr_flow_form(corr_page_t *p);
 static ngx_int_t corr_flow_body(corr_page_t *p);
+static ngx_int_t corr_flow_counted(corr_page_t *p);
 static void *corr_flow_palloc(void *page, size_t size);
 
 
@@ -521,8 +522,29 @@ corr_flow_form(corr_page_t *p)
 static ngx_int_t
 corr_flow_body(corr_page_t *p)
 {
-    if (p->route->who & CORR_FILES) {
-        return corr_throttle_uploads(p, corr_body_length(p), corr_body_read);
+    if ((p->route->who & CORR_FILES) && p->session.who != CORR_A_STAFF) {
+        return corr_throttle_amount(p, "uploads", corr_body_length(p), 3600,
+                                    p->settings->uploads_per_hour,
+                                    corr_flow_counted);
+    }
+
+    return corr_body_read(p);
+}
+
+
+/* What was written is read all the same; only the files are refused. */
+
+static ngx_int_t
+corr_flow_counted(corr_page_t *p)
+{
+    if (corr_throttle_over(p)) {
+        p->uploads_spent = 1;
+        ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                      "correspondence: %s sent more than %uz bytes in an "
+                      "hour, its files are refused",
+                      p->session.who == CORR_A_PERSON ? "a person"
+                                                      : "an address",
+                      p->settings->uploads_per_hour);
     }
 
     return corr_body_read(p);

@@ -8,7 +8,6 @@
 
 
 #define CORR_THROTTLE_WINDOW   60        /* seconds */
-#define CORR_THROTTLE_HOUR     3600
 
 
 struct corr_throttle_work_s {
@@ -21,10 +20,8 @@ struct corr_throttle_work_s {
 static ngx_int_t corr_throttle_count(corr_page_t *p, corr_str_t key,
     off_t amount, time_t window, int64_t limit, corr_step_pt then,
     corr_step_pt counted);
-static ngx_int_t corr_throttle_over(corr_page_t *p);
 static ngx_int_t corr_throttle_counted(corr_page_t *p);
-static corr_str_t corr_throttle_uploader(corr_page_t *p);
-static ngx_int_t corr_throttle_uploaded(corr_page_t *p);
+static corr_str_t corr_throttle_user(corr_page_t *p, const char *what);
 
 
 ngx_int_t
@@ -96,12 +93,13 @@ corr_throttle_count(corr_page_t *p, corr_str_t key, off_t amount,
 }
 
 
-static ngx_int_t
+ngx_uint_t
 corr_throttle_over(corr_page_t *p)
 {
     corr_throttle_work_t  *work = p->throttle_work;
 
-    return work->op->op.status == CORR_OP_OK
+    return work != NULL
+           && work->op->op.status == CORR_OP_OK
            && work->op->reply.kind == CORR_REDIS_INTEGER
            && work->op->reply.n > work->limit;
 }
@@ -123,63 +121,44 @@ corr_throttle_counted(corr_page_t *p)
 
 
 ngx_int_t
-corr_throttle_uploads(corr_page_t *p, off_t bytes, corr_step_pt then)
+corr_throttle_amount(corr_page_t *p, const char *what, off_t amount,
+    time_t window, int64_t limit, corr_step_pt then)
 {
-    if (p->settings->uploads_per_hour == 0
-        || p->session.who == CORR_A_STAFF)
-    {
+    u_char  name[64];
+
+    p->throttle_work = NULL;
+
+    if (limit == 0) {
         return then(p);
     }
 
-    return corr_throttle_count(p, corr_throttle_uploader(p), bytes,
-                               CORR_THROTTLE_HOUR,
-                               p->settings->uploads_per_hour, then,
-                               corr_throttle_uploaded);
+    ngx_snprintf(name, sizeof(name), "rate:%s:%T%Z", what,
+                 ngx_time() / window);
+
+    return corr_throttle_count(p, corr_throttle_user(p, (char *) name),
+                               amount, window, limit, then, then);
 }
 
 
 static corr_str_t
-corr_throttle_uploader(corr_page_t *p)
+corr_throttle_user(corr_page_t *p, const char *what)
 {
-    u_char      *key, *last, name[64];
-    time_t       hour;
+    u_char      *key, *last;
     corr_str_t   none = corr_null_str;
 
-    hour = ngx_time() / CORR_THROTTLE_HOUR;
-
     if (p->session.who != CORR_A_PERSON) {
-        ngx_snprintf(name, sizeof(name), "rate:uploads:%T%Z", hour);
-
-        return corr_throttle_key(p, (char *) name);
+        return corr_throttle_key(p, what);
     }
 
-    key = ngx_pnalloc(p->pool, sizeof(name) + NGX_INT64_LEN);
+    key = ngx_pnalloc(p->pool, ngx_strlen(what) + sizeof(":person:")
+                               + NGX_INT64_LEN);
     if (key == NULL) {
         return none;
     }
 
-    last = ngx_sprintf(key, "rate:uploads:%T:person:%L", hour, p->session.id);
+    last = ngx_sprintf(key, "%s:person:%L", what, p->session.id);
 
     return corr_make_str(key, last - key);
-}
-
-
-static ngx_int_t
-corr_throttle_uploaded(corr_page_t *p)
-{
-    corr_throttle_work_t  *work = p->throttle_work;
-
-    if (corr_throttle_over(p)) {
-        p->uploads_spent = 1;
-        ngx_log_error(NGX_LOG_WARN, p->log, 0,
-                      "correspondence: %s sent more than %uz bytes in an "
-                      "hour, its files are refused",
-                      p->session.who == CORR_A_PERSON ? "a person"
-                                                      : "an address",
-                      p->settings->uploads_per_hour);
-    }
-
-    return work->then(p);
 }
 
 

@@ -20,13 +20,14 @@ ngx_int_t corr_throttle(corr_page_t *p, const char *what, ngx_uint_t rate,
     corr_step_pt then);
 
 /*
- * A form that may bring files, before it is read.  `bytes` count against
- * settings->uploads_per_hour of the person (of nobody: the address; of staff:
- * nothing); p->uploads_spent is set when they are more.  `then` runs in any
- * case: what was written is still read, and only the files are refused.
+ * `amount` of something is used by the person (without a session: by the
+ * address) whose request it is.  `then` runs in any case, and over() says
+ * whether it is more than `limit` in this window of so many seconds; not when
+ * limit is 0, nor while Redis is away.
  */
-ngx_int_t corr_throttle_uploads(corr_page_t *p, off_t bytes,
-    corr_step_pt then);
+ngx_int_t corr_throttle_amount(corr_page_t *p, const char *what,
+    off_t amount, time_t window, int64_t limit, corr_step_pt then);
+ngx_uint_t corr_throttle_over(corr_page_t *p);
 
 /*
  * "what:ADDRESS": the name of a counter of this address.  Of an IPv6 address

@@ -8,6 +8,7 @@
 #include "uploads.h"
 
 #include "../http/captcha.h"
+#include "../http/throttle.h"
 #include "../lib/digits.h"
 #include "../lib/escape.h"
 #include "../lib/ids.h"
@@ -24,6 +25,7 @@ static void corr_letter_kept(corr_page_t *p, corr_rows_t *files);
 static ngx_int_t corr_letter_drafted(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_letter_checked(corr_page_t *p);
 static void corr_letter_files(corr_page_t *p);
+static ngx_int_t corr_letter_company_ask(corr_page_t *p);
 static ngx_int_t corr_letter_company_answered(corr_page_t *p);
 static ngx_int_t corr_letter_company_named(corr_page_t *p);
 static void corr_letter_company_compare(corr_page_t *p,
@@ -372,19 +374,37 @@ corr_letter_files(corr_page_t *p)
 
 /*
  * Is there such a company, and what is its name?  A gateway that does not
- * know refuses nobody: the clerk sees that it was not checked.
+ * know refuses nobody: the clerk sees that it was not checked.  Nor does one
+ * that was asked too much today, for each question is paid: it is as if it
+ * were silent, and is asked behind the letter.
  */
 
 ngx_int_t
 corr_letter_company(corr_page_t *p)
 {
-    corr_view_t         *values;
     corr_letter_form_t  *form = p->data;
 
     if (!form->legal
         || form->company_checked
         || corr_gateway_count(p->worker->gateways, CORR_GATEWAY_COMPANY) == 0)
     {
+        return corr_letter_company_named(p);
+    }
+
+    return corr_throttle_amount(p, "company", 1, 24 * 3600,
+                                p->settings->company_asks_per_day,
+                                corr_letter_company_ask);
+}
+
+
+static ngx_int_t
+corr_letter_company_ask(corr_page_t *p)
+{
+    corr_view_t         *values;
+    corr_letter_form_t  *form = p->data;
+
+    if (corr_throttle_over(p)) {
+        form->company_silent = 1;
         return corr_letter_company_named(p);
     }
 

@@ -112,6 +112,7 @@ typedef struct {
     ngx_uint_t               inbox_count_max;    /* a tab's is exact up to it */
     ngx_uint_t               identity_asks_per_day;  /* of a person, of a
                                                         gateway */
+    ngx_uint_t               company_asks_per_day;   /* of a person */
     ngx_uint_t               letters_per_day;    /* of a person */
     ngx_str_t                limits;             /* those that PostgreSQL
                                                     sees to: JSON */
