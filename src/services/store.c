@@ -24,12 +24,16 @@
 #define CORR_STORE_BATCH    1024     /* files of a shelf put in order at once */
 
 
-/* Two bytes of a hash are a shelf; a bit of `safe` for each. */
+/*
+ * Two bytes of a hash are a shelf, with a bit of `safe`; the first of them is
+ * the directory of that shelf, in the root, with a byte of `rooted`.
+ */
 
 struct corr_store_s {
     const corr_store_backend_t  *backend;
     char                         root[CORR_STORE_ROOT];
     unsigned char                safe[CORR_STORE_SHELVES / 8];
+    unsigned char                rooted[CORR_STORE_PREFIXES];
 };
 
 
@@ -79,6 +83,8 @@ static void corr_directory_doubt(corr_store_t *store,
     const unsigned char *hash);
 static unsigned char *corr_directory_safe(corr_store_t *store,
     const unsigned char *hash, unsigned char *bit);
+static size_t corr_directory_number(const unsigned char *hash,
+    size_t digits);
 static int corr_directory_place_locked(corr_incoming_t *in,
     corr_stored_t *stored);
 static int corr_directory_reuse(const char *path, uint64_t size,
@@ -659,7 +665,7 @@ corr_directory_settle(corr_store_t *store, const unsigned char *hash,
     const char *shelf)
 {
     char            first[CORR_STORE_PATH];
-    unsigned char   bit, *safe;
+    unsigned char   bit, *safe, *rooted;
 
     safe = corr_directory_safe(store, hash, &bit);
 
@@ -673,10 +679,19 @@ corr_directory_settle(corr_store_t *store, const unsigned char *hash,
 
     snprintf(first, sizeof(first), "%s/%.2s", store->root, (char *) hash);
 
-    if (corr_directory_sync(first) == -1
-        || corr_directory_sync(store->root) == -1)
-    {
+    if (corr_directory_sync(first) == -1) {
         return -1;
+    }
+
+    rooted = &store->rooted[corr_directory_number(hash, 2)];
+
+    if (!__atomic_load_n(rooted, __ATOMIC_RELAXED)) {
+
+        if (corr_directory_sync(store->root) == -1) {
+            return -1;
+        }
+
+        __atomic_store_n(rooted, 1, __ATOMIC_RELAXED);
     }
 
     __atomic_fetch_or(safe, bit, __ATOMIC_RELAXED);
@@ -695,6 +710,8 @@ corr_directory_doubt(corr_store_t *store, const unsigned char *hash)
     safe = corr_directory_safe(store, hash, &bit);
 
     __atomic_fetch_and(safe, (unsigned char) ~bit, __ATOMIC_RELAXED);
+    __atomic_store_n(&store->rooted[corr_directory_number(hash, 2)], 0,
+                     __ATOMIC_RELAXED);
 }
 
 
@@ -704,15 +721,27 @@ static unsigned char *
 corr_directory_safe(corr_store_t *store, const unsigned char *hash,
     unsigned char *bit)
 {
-    size_t  i, n;
+    size_t  n;
 
-    for (n = 0, i = 0; i < 4; i++) {
-        n = n * 16 + (hash[i] <= '9' ? hash[i] - '0' : hash[i] - 'a' + 10);
-    }
-
+    n = corr_directory_number(hash, 4);
     *bit = (unsigned char) (1 << n % 8);
 
     return &store->safe[n / 8];
+}
+
+
+/* What the first so many hex digits say. */
+
+static size_t
+corr_directory_number(const unsigned char *hash, size_t digits)
+{
+    size_t  i, n;
+
+    for (n = 0, i = 0; i < digits; i++) {
+        n = n * 16 + (hash[i] <= '9' ? hash[i] - '0' : hash[i] - 'a' + 10);
+    }
+
+    return n;
 }
 
 

@@ -330,6 +330,14 @@ order(void)
             "fsync /ba/78\n",
             "syncs only what can have changed");
 
+    reset(0, 0);
+    is_int(put("n89", 3, &stored), CORR_STORE_OK, "on another shelf of it");
+    ok(strstr(journal, "fsync /ba/dc\nopen /ba\nfsync /ba\n") != NULL
+       && strstr(journal, "fsync \n") == NULL,
+       "syncs its directory, and not the root again");
+    reset(0, 0);
+    forget("badc6de47ccf2c201cf5cf9288debfd9dc34c3cbd7e723b648e352affc5ecedf");
+
     reopen();
     reset(0, 0);
     is_int(put("abc", 3, &stored), CORR_STORE_OK, "by another process");
