@@ -37,6 +37,7 @@ typedef struct corr_body_s       corr_body_t;
 typedef struct corr_session_work_s  corr_session_work_t;
 typedef struct corr_captcha_work_s  corr_captcha_work_t;
 typedef struct corr_throttle_work_s  corr_throttle_work_t;
+typedef struct corr_confirm_s        corr_confirm_t;
 
 
 /*
@@ -215,6 +216,7 @@ struct corr_page_s {
     corr_captcha_work_t     *captcha_work;
     corr_str_t               captcha_about;  /* a number; http/captcha.h */
     corr_throttle_work_t    *throttle_work;
+    corr_confirm_t          *confirm;     /* pages/confirm.h */
     corr_view_t             *view;
     corr_db_t               *db;
     corr_body_t             *body;

@@ -3,14 +3,13 @@
  * for, every other session ends, an SMS says so.
  */
 
-#include "shared.h"
+#include "confirm.h"
 
 #include "../services/passwords_work.h"
 
 
 typedef struct {
     corr_task_t             *task;
-    corr_str_t               stored;       /* NULL data: there was none */
 } corr_password_page_t;
 
 
@@ -18,8 +17,6 @@ static ngx_int_t corr_password_find(corr_page_t *p);
 static ngx_int_t corr_password_show(corr_page_t *p);
 static ngx_int_t corr_password_typed(corr_page_t *p);
 static ngx_int_t corr_password_try(corr_page_t *p);
-static ngx_int_t corr_password_tried(corr_page_t *p);
-static ngx_int_t corr_password_verified(corr_page_t *p);
 static ngx_int_t corr_password_make_hash(corr_page_t *p);
 static ngx_int_t corr_password_hashed(corr_page_t *p);
 static ngx_int_t corr_password_stored(corr_page_t *p);
@@ -47,8 +44,7 @@ const corr_step_pt  corr_password_steps[] = {
 };
 
 const corr_step_pt  corr_password_change_steps[] = {
-    corr_password_find, corr_password_typed, corr_password_try,
-    corr_password_tried, NULL
+    corr_password_find, corr_password_typed, corr_password_try, NULL
 };
 
 
@@ -126,72 +122,7 @@ corr_password_typed(corr_page_t *p)
 static ngx_int_t
 corr_password_try(corr_page_t *p)
 {
-    corr_db_begin(p, CORR_WRITE_ONCE);
-    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
-                corr_pg_text(corr_session_browser(p)));
-
-    return corr_db_send(p, NULL);
-}
-
-
-static ngx_int_t
-corr_password_tried(corr_page_t *p)
-{
-    int64_t                wait;
-    corr_rows_t           *rows;
-    corr_view_t           *values;
-    corr_password_page_t  *ctx = p->data;
-
-    rows = corr_db_rows(p, 0);
-    wait = corr_rows_int(rows, 0, "wait");
-
-    if (wait > 0) {
-        values = corr_view_create(&p->alloc);
-        if (values == NULL) {
-            return NGX_ERROR;
-        }
-
-        corr_view_int(values, "seconds", wait);
-        corr_form_error(p, "current_password", CORR_MSG_LOGIN_WAIT, values);
-
-        return corr_flow_again(p, 429);
-    }
-
-    ctx->stored = corr_rows_text(rows, 0, "password_hash");
-
-    if (ctx->stored.len == 0) {
-        return corr_password_make_hash(p);
-    }
-
-    ctx->task = corr_password_verify(p->settings->passwords, p->worker->cpu,
-                                     &p->owner,
-                                     corr_form_raw(p, "current_password"),
-                                     ctx->stored, p->settings->page_timeout);
-    if (ctx->task == NULL) {
-        return NGX_ERROR;
-    }
-
-    return corr_flow_then(p, corr_password_verified);
-}
-
-
-static ngx_int_t
-corr_password_verified(corr_page_t *p)
-{
-    corr_password_page_t  *ctx = p->data;
-
-    if (ctx->task->op.status != CORR_OP_OK) {
-        return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                CORR_MSG_BUSY, 5, "no thread for a password");
-    }
-
-    if (!corr_password_result(ctx->task)->right) {
-        corr_form_error(p, "current_password",
-                        CORR_MSG_CURRENT_PASSWORD_WRONG, NULL);
-        return corr_flow_again(p, 422);
-    }
-
-    return corr_password_make_hash(p);
+    return corr_confirm(p, corr_password_make_hash);
 }
 
 
@@ -215,6 +146,7 @@ corr_password_make_hash(corr_page_t *p)
 static ngx_int_t
 corr_password_hashed(corr_page_t *p)
 {
+    corr_str_t             stored;
     corr_password_page_t  *ctx = p->data;
 
     if (ctx->task->op.status != CORR_OP_OK) {
@@ -222,10 +154,12 @@ corr_password_hashed(corr_page_t *p)
                                 CORR_MSG_BUSY, 5, "no thread for a password");
     }
 
+    stored = corr_confirm_stored(p);
+
     corr_db_begin(p, CORR_WRITE_ONCE);
 
     corr_db_add(p, CORR_SQL_PASSWORD_SET,
-                ctx->stored.len ? corr_pg_text(ctx->stored) : corr_pg_null(),
+                stored.len ? corr_pg_text(stored) : corr_pg_null(),
                 corr_pg_text(corr_password_result(ctx->task)->hash));
 
     return corr_db_send(p, corr_password_stored);
@@ -248,10 +182,8 @@ corr_password_stored(corr_page_t *p)
 static ngx_int_t
 corr_password_desk(corr_page_t *p)
 {
-    corr_password_page_t  *ctx = p->data;
-
     return corr_reply_redirect(p, "/desk?flash=%s",
-                               ctx->stored.len ? "password_changed"
+                               corr_confirm_stored(p).len ? "password_changed"
                                                : "password_set");
 }
 

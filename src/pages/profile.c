@@ -1,9 +1,12 @@
 /*
  * The person's own data: address, phone, e-mail; and another mobile, which
- * needs a code to the new number and takes identity back to level 1.
+ * needs a code to the new number and takes identity back to level 1.  Codes
+ * to it open the account from then on, so a session that is not young any
+ * more needs the password as well.
  */
 
 #include "code_page.h"
+#include "confirm.h"
 
 
 static ngx_int_t corr_profile_find(corr_page_t *p);
@@ -12,7 +15,10 @@ static ngx_int_t corr_profile_save(corr_page_t *p);
 static ngx_int_t corr_profile_saved(corr_page_t *p);
 static ngx_int_t corr_mobile_find(corr_page_t *p);
 static ngx_int_t corr_mobile_show(corr_page_t *p);
+static ngx_uint_t corr_mobile_confirms(corr_page_t *p);
 static ngx_int_t corr_mobile_post(corr_page_t *p);
+static ngx_int_t corr_mobile_confirm(corr_page_t *p);
+static ngx_int_t corr_mobile_confirmed(corr_page_t *p);
 static ngx_int_t corr_mobile_request(corr_page_t *p);
 static ngx_int_t corr_mobile_changed(corr_page_t *p);
 
@@ -30,6 +36,9 @@ static const corr_rule_t  corr_profile_rules[] = {
 static const corr_rule_t  corr_mobile_rules[] = {
     { "mobile", CORR_RULE_MOBILE, CORR_REQUIRED, 0, 0,
       CORR_MSG_MOBILE_REQUIRED, CORR_MSG_MOBILE_WRONG, NULL },
+    { "current_password", CORR_RULE_RAW, CORR_OPTIONAL, 0, 512,
+      CORR_MSG_CURRENT_PASSWORD_REQUIRED, CORR_MSG_CURRENT_PASSWORD_WRONG,
+      NULL },
     { NULL, 0, 0, 0, 0, 0, 0, NULL }
 };
 
@@ -47,8 +56,8 @@ const corr_step_pt  corr_profile_mobile_steps[] = {
 };
 
 const corr_step_pt  corr_profile_mobile_post_steps[] = {
-    corr_page_captcha_due, corr_mobile_post, corr_page_captcha_check,
-    corr_mobile_request, NULL
+    corr_page_captcha_due, corr_mobile_find, corr_mobile_post,
+    corr_mobile_confirm, corr_page_captcha_check, corr_mobile_request, NULL
 };
 
 
@@ -144,9 +153,20 @@ corr_mobile_show(corr_page_t *p)
     } else {
         corr_view_text(p->view, "mobile_masked",
                        corr_page_mask(p, corr_rows_text(rows, 0, "mobile")));
+        corr_view_flag(p->view, "password_wanted", corr_mobile_confirms(p));
     }
 
     return corr_reply_page(p, CORR_TPL_PROFILE_MOBILE);
+}
+
+
+/* With the person's row: who has no password cannot be asked for it. */
+
+static ngx_uint_t
+corr_mobile_confirms(corr_page_t *p)
+{
+    return ngx_time() - p->session.created >= p->settings->confirm_after
+           && corr_rows_int(corr_db_rows(p, 0), 0, "has_password") != 0;
 }
 
 
@@ -167,7 +187,34 @@ corr_mobile_post(corr_page_t *p)
         return NGX_ERROR;
     }
 
+    if (corr_mobile_confirms(p)
+        && corr_form_raw(p, "current_password").len == 0)
+    {
+        corr_form_error(p, "current_password",
+                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
+    }
+
     return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
+}
+
+
+static ngx_int_t
+corr_mobile_confirm(corr_page_t *p)
+{
+    if ((p->captcha_due && corr_captcha_new_wanted(p))
+        || !corr_mobile_confirms(p))
+    {
+        return NGX_OK;
+    }
+
+    return corr_confirm(p, corr_mobile_confirmed);
+}
+
+
+static ngx_int_t
+corr_mobile_confirmed(corr_page_t *p)
+{
+    return NGX_OK;
 }
 
 

@@ -1,0 +1,101 @@
+#include "confirm.h"
+
+#include "../services/passwords_work.h"
+
+
+struct corr_confirm_s {
+    corr_task_t             *task;
+    corr_str_t               stored;
+    corr_step_pt             then;
+};
+
+
+static ngx_int_t corr_confirm_tried(corr_page_t *p);
+static ngx_int_t corr_confirm_verified(corr_page_t *p);
+
+
+ngx_int_t
+corr_confirm(corr_page_t *p, corr_step_pt then)
+{
+    p->confirm = ngx_pcalloc(p->pool, sizeof(corr_confirm_t));
+    if (p->confirm == NULL) {
+        return NGX_ERROR;
+    }
+
+    p->confirm->then = then;
+
+    corr_db_begin(p, CORR_WRITE_ONCE);
+    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
+                corr_pg_text(corr_session_browser(p)));
+
+    return corr_db_send(p, corr_confirm_tried);
+}
+
+
+static ngx_int_t
+corr_confirm_tried(corr_page_t *p)
+{
+    int64_t          wait;
+    corr_rows_t     *rows;
+    corr_view_t     *values;
+    corr_confirm_t  *confirm = p->confirm;
+
+    rows = corr_db_rows(p, 0);
+    wait = corr_rows_int(rows, 0, "wait");
+
+    if (wait > 0) {
+        values = corr_view_create(&p->alloc);
+        if (values == NULL) {
+            return NGX_ERROR;
+        }
+
+        corr_view_int(values, "seconds", wait);
+        corr_form_error(p, "current_password", CORR_MSG_LOGIN_WAIT, values);
+
+        return corr_flow_again(p, 429);
+    }
+
+    confirm->stored = corr_rows_text(rows, 0, "password_hash");
+
+    if (confirm->stored.len == 0) {
+        return confirm->then(p);
+    }
+
+    confirm->task = corr_password_verify(p->settings->passwords,
+                                         p->worker->cpu, &p->owner,
+                                         corr_form_raw(p, "current_password"),
+                                         confirm->stored,
+                                         p->settings->page_timeout);
+    if (confirm->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    return corr_flow_then(p, corr_confirm_verified);
+}
+
+
+static ngx_int_t
+corr_confirm_verified(corr_page_t *p)
+{
+    corr_confirm_t  *confirm = p->confirm;
+
+    if (confirm->task->op.status != CORR_OP_OK) {
+        return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                CORR_MSG_BUSY, 5, "no thread for a password");
+    }
+
+    if (!corr_password_result(confirm->task)->right) {
+        corr_form_error(p, "current_password",
+                        CORR_MSG_CURRENT_PASSWORD_WRONG, NULL);
+        return corr_flow_again(p, 422);
+    }
+
+    return confirm->then(p);
+}
+
+
+corr_str_t
+corr_confirm_stored(corr_page_t *p)
+{
+    return p->confirm->stored;
+}

@@ -1,0 +1,25 @@
+/*
+ * The current password, asked again where a session alone must not be
+ * enough: whoever finds an open desk would have the account with it.
+ */
+
+#ifndef CORR_PAGES_CONFIRM_H
+#define CORR_PAGES_CONFIRM_H
+
+#include "shared.h"
+
+
+/*
+ * Takes a try at the field `current_password`.  `then` runs when it is right,
+ * and when the person has none; wrong (422) and too often (429) become an
+ * error of the form.
+ *
+ *     return corr_confirm(p, corr_mobile_confirmed);
+ */
+ngx_int_t corr_confirm(corr_page_t *p, corr_step_pt then);
+
+/* What it was checked against; empty: there was none. */
+corr_str_t corr_confirm_stored(corr_page_t *p);
+
+
+#endif /* CORR_PAGES_CONFIRM_H */
