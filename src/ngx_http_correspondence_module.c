@@ -33,6 +33,7 @@ static char *corr_init_main_conf(ngx_conf_t *cf, void *conf);
 static ngx_int_t corr_default_types(ngx_conf_t *cf, corr_settings_t *s);
 static void corr_default_clients(corr_settings_t *s);
 static void *corr_create_loc_conf(ngx_conf_t *cf);
+static char *corr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t corr_postconfiguration(ngx_conf_t *cf);
 static char *corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -188,8 +189,7 @@ static ngx_http_module_t  corr_module_ctx = {
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
     corr_create_loc_conf,                  /* create location configuration */
-    NULL                                   /* merge location configuration:
-                                              a location says for itself */
+    corr_merge_loc_conf                    /* merge location configuration */
 };
 
 
@@ -370,6 +370,44 @@ corr_create_loc_conf(ngx_conf_t *cf)
      */
 
     return ngx_pcalloc(cf->pool, sizeof(corr_loc_conf_t));
+}
+
+
+/*
+ * A location says for itself, but what has no name, an "if" or "limit_except"
+ * in it, is still the same one.
+ */
+
+static char *
+corr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    corr_loc_conf_t *prev = parent;
+    corr_loc_conf_t *conf = child;
+
+    corr_main_conf_t          *mcf;
+    corr_loc_conf_t          **place;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (prev->kind == CORR_KIND_NONE || !clcf->noname) {
+        return NGX_CONF_OK;
+    }
+
+    *conf = *prev;
+    clcf->handler = corr_flow_handler;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_correspondence_module);
+
+    place = ngx_array_push(&mcf->locations);
+    if (place == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *place = conf;
+
+    return NGX_CONF_OK;
 }
 
 

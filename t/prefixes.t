@@ -1,7 +1,9 @@
 #!/usr/bin/perl
 
 # The portal beside a body's own site: citizens at /portal/, clerks at
-# /office/, and the whole way through.  No address leads out of them.
+# /office/, and the whole way through.  No address leads out of them.  What an
+# administrator may write into a location ("if", "limit_except") changes
+# nothing of it.
 
 use strict;
 use warnings;
@@ -16,7 +18,9 @@ use Portal::Texts;
 my $p = Portal->new(
     captcha => 'on',
     server => "    location / { return 200 'the body\\'s own site'; }\n",
-    replace => [ [ qr{location / \{\n}, "location /portal/ {\n" ],
+    replace => [ [ qr{location / \{\n}, "location /portal/ {\n"
+                   . "limit_except GET { allow 127.0.0.1; deny all; }\n"
+                   . "if (\$request_method = GET) { set \$if 1; }\n" ],
                  [ qr{location /clerk/ \{\n}, "location /office/ {\n" ] ]);
 
 my %at = (citizen => '/portal', clerk => '/office');
