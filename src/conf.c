@@ -139,7 +139,21 @@ corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return rv;
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    /* nobody would be told that it goes in as the one without a name */
+
+    if (redis->username.len && redis->password.len == 0) {
+        return "has \"user=\" without \"password_file=\"";
+    }
+
+    if (redis->sentinels.nelts && redis->master.len == 0) {
+        return "has \"sentinel=\" without \"master=\"";
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -75,6 +75,14 @@ my @lines = (
         [ qr/correspondence_disk_thread_pool .*;/,
           'correspondence_disk_thread_pool nowhere;' ] ] ],
       qr/unknown thread pool "nowhere"/, qr/_disk_thread_pool / ],
+    [ 'a Redis user without a password', [ replace => [
+        [ qr/^(    correspondence_redis [^;]*);/m,
+          sub { "$1 user=portal;" } ] ] ],
+      qr/"user=" without "password_file="/, qr/correspondence_redis/ ],
+    [ 'a sentinel without a master', [ replace => [
+        [ qr/^(    correspondence_redis [^;]*);/m,
+          sub { "$1 sentinel=127.0.0.1;" } ] ] ],
+      qr/"sentinel=" without "master="/, qr/correspondence_redis/ ],
 );
 
 for my $case (@lines) {
