@@ -505,6 +505,13 @@ corr_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 corr_conf_prefix(ngx_http_core_loc_conf_t *clcf, corr_loc_conf_t *lcf)
 {
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "stands in a location with a prefix, not with a regular "
+               "expression";
+    }
+#endif
+
     if (clcf->exact_match || clcf->named || clcf->noname
         || clcf->name.len == 0
         || clcf->name.data[clcf->name.len - 1] != '/')

@@ -75,6 +75,9 @@ my @lines = (
         [ qr/correspondence_disk_thread_pool .*;/,
           'correspondence_disk_thread_pool nowhere;' ] ] ],
       qr/unknown thread pool "nowhere"/, qr/_disk_thread_pool / ],
+    [ 'a location with a regular expression', [ replace => [
+        [ qr{location /clerk/ \{}, 'location ~ ^/clerk/ {' ] ] ],
+      qr/not with a regular expression/, qr/correspondence +clerk/ ],
     [ 'a Redis user without a password', [ replace => [
         [ qr/^(    correspondence_redis [^;]*);/m,
           sub { "$1 user=portal;" } ] ] ],
