@@ -5,8 +5,8 @@
 #ifndef CORR_WORKER_H
 #define CORR_WORKER_H
 
+#include "settings.h"          /* first: it begins with nginx's own */
 #include "secrets.h"
-#include "settings.h"
 
 #include "../io/threads.h"
 
