@@ -123,6 +123,30 @@ like(join('', <$socket>), qr{^HTTP/1\.1 422 },
 is(stored(), $counted, 'counts as the longest');
 
 
+# What says that it is longer than anything may be is not read, and takes
+# nothing of the hour; without a session it would be that of all neighbours.
+
+my $huge = citizen('10.1.0.6');
+my $mine = form($huge, file => [ picture() ]);
+
+for my $case ([ 413, '9000000000000000000', 'multipart/form-data; boundary=b' ],
+              [ 415, '300000', 'text/plain' ])
+{
+    my ($status, $length, $type) = @$case;
+
+    $socket = $p->socket;
+    print $socket "POST /desk/letters HTTP/1.1\r\nHost: localhost\r\n"
+                  . "X-Real-IP: 10.1.0.6\r\nConnection: close\r\n"
+                  . "Content-Type: $type\r\nCookie: " . cookies($huge)
+                  . "\r\nContent-Length: $length\r\n\r\n";
+    like(<$socket>, qr{^HTTP/1\.1 $status }, "$length bytes of $type");
+    close $socket;
+}
+
+is($huge->post('/desk/letters', $mine)->status, 303,
+   'a picture is taken all the same');
+
+
 # A clerk answers everybody.
 
 my $clerk = $p->browser;

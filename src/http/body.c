@@ -47,7 +47,6 @@ struct corr_body_s {
 };
 
 
-static ngx_int_t corr_body_begin(corr_page_t *p);
 static ngx_int_t corr_body_open(corr_page_t *p);
 static void corr_body_started(ngx_http_request_t *r);
 static void corr_body_event(ngx_http_request_t *r);
@@ -106,45 +105,9 @@ corr_body_limit(corr_page_t *p)
 
 
 ngx_int_t
-corr_body_read(corr_page_t *p)
-{
-    off_t                length;
-    ngx_int_t            rc;
-    ngx_http_request_t  *r = p->request;
-
-    rc = corr_body_begin(p);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    length = r->headers_in.content_length_n;
-
-    if (length > p->body->limit) {
-        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                CORR_MSG_COUNT, 0,
-                                "the body has %O bytes", length);
-    }
-
-    r->request_body_no_buffering = 1;
-
-    p->waiting = 1;
-
-    /* the reader takes a reference of its own, which started() gives back */
-
-    rc = ngx_http_read_client_request_body(r, corr_body_started);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_ERROR) {
-        p->waiting = 0;
-        return rc == NGX_ERROR ? NGX_HTTP_BAD_REQUEST : rc;
-    }
-
-    return corr_flow_then(p, corr_body_pump);
-}
-
-
-static ngx_int_t
 corr_body_begin(corr_page_t *p)
 {
+    off_t                    length;
     corr_str_t               boundary, type;
     corr_body_t             *body;
     corr_multipart_limits_t  limits = { 0, 8, 2048, 64, 1024 };
@@ -191,7 +154,38 @@ corr_body_begin(corr_page_t *p)
 
     p->body = body;
 
+    length = p->request->headers_in.content_length_n;
+
+    if (length > body->limit) {
+        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                CORR_MSG_COUNT, 0,
+                                "the body has %O bytes", length);
+    }
+
     return NGX_OK;
+}
+
+
+ngx_int_t
+corr_body_read(corr_page_t *p)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = p->request;
+
+    r->request_body_no_buffering = 1;
+
+    p->waiting = 1;
+
+    /* the reader takes a reference of its own, which started() gives back */
+
+    rc = ngx_http_read_client_request_body(r, corr_body_started);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_ERROR) {
+        p->waiting = 0;
+        return rc == NGX_ERROR ? NGX_HTTP_BAD_REQUEST : rc;
+    }
+
+    return corr_flow_then(p, corr_body_pump);
 }
 
 

@@ -12,7 +12,13 @@
 #include "portal.h"
 
 
-/* A step.  Refusals are replied to here: 400, 403, 408, 413, 415, 503. */
+/*
+ * What its head says: of a kind that can be read, and no longer than may be.
+ * A refusal is replied to here: 400, 413, 415.
+ */
+ngx_int_t corr_body_begin(corr_page_t *p);
+
+/* A step, behind that.  Refusals are replied to here, 408 and 503 as well. */
 ngx_int_t corr_body_read(corr_page_t *p);
 
 /* Its bytes; when it does not tell, as many as it may have. */

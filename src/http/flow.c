@@ -522,6 +522,16 @@ corr_flow_form(corr_page_t *p)
 static ngx_int_t
 corr_flow_body(corr_page_t *p)
 {
+    ngx_int_t  rc;
+
+    /* first: what is not read at all takes nothing of anybody's hour */
+
+    rc = corr_body_begin(p);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if ((p->route->who & CORR_FILES) && p->session.who != CORR_A_STAFF) {
         return corr_throttle_amount(p, "uploads", corr_body_length(p), 3600,
                                     p->settings->uploads_per_hour,
