@@ -138,4 +138,26 @@ is $pg->call($db, 'housekeeping', 15)->[0]{drafts_removed}, 0,
 is $pg->call($db, 'housekeeping', 13)->[0]{drafts_removed}, 1,
    'thirteen: it goes';
 
+# A row that goes is looked for wherever it may be named: not by reading all
+# that is there.
+
+my %goes = map { $_ => 1 } map { /\bDELETE FROM (\w+)/g } @{
+    $owner->selectcol_arrayref(
+        q{SELECT prosrc FROM pg_proc
+           WHERE pronamespace = 'correspondence'::regnamespace}) };
+
+ok $goes{$_}, "$_ are removed" for qw(drafts files);
+is_deeply $owner->selectcol_arrayref(
+       q{SELECT c.conrelid::regclass || '.' || a.attname
+           FROM pg_constraint AS c
+           JOIN pg_attribute AS a
+             ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+          WHERE c.contype = 'f'
+            AND c.confrelid::regclass::text = ANY (?)
+            AND NOT EXISTS (SELECT FROM pg_index AS i
+                             WHERE i.indrelid = c.conrelid
+                               AND i.indkey[0] = c.conkey[1])
+          ORDER BY 1}, undef, [ sort keys %goes ]), [],
+   'each reference to what is removed has an index';
+
 done_testing;
