@@ -613,28 +613,48 @@ BEGIN
 END
 $$;
 
--- housekeeping(draft_days) → drafts, codes, tries, keys removed.  Once an
--- hour is enough; several nodes may call it.
+-- housekeeping(draft_days) → drafts, codes removed.  Once an hour is enough;
+-- several nodes may call it.  Of a table so many rows go at once that all of it
+-- stays far below a statement's time: what is left goes an hour later.  The age
+-- is asked for twice: what somebody has just taken up again stays.
 CREATE OR REPLACE FUNCTION housekeeping(p_draft_days integer)
 RETURNS TABLE (drafts_removed integer, codes_removed integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_most      CONSTANT integer := 20000;
+    v_draft     timestamptz := now() - p_draft_days * interval '1 day';
+    v_code      timestamptz := now() - interval '30 days';
+    v_key       timestamptz := now() - interval '90 days';
+    v_browser   timestamptz := now() - interval '400 days';
 BEGIN
     drafts_removed := 0;
     codes_removed := 0;
 
     IF pg_try_advisory_xact_lock(hashtext('correspondence housekeeping')) THEN
-        DELETE FROM drafts
-         WHERE updated_at < now() - p_draft_days * interval '1 day';
+        DELETE FROM drafts WHERE updated_at < v_draft AND id IN (
+            SELECT id FROM drafts WHERE updated_at < v_draft
+             ORDER BY updated_at LIMIT v_most);
         GET DIAGNOSTICS drafts_removed = ROW_COUNT;
         -- Caps look back one day; the rest is kept a while for the record.
-        DELETE FROM codes WHERE created_at < now() - interval '30 days';
+        DELETE FROM codes WHERE id IN (
+            SELECT id FROM codes WHERE created_at < v_code
+             ORDER BY created_at LIMIT v_most);
         GET DIAGNOSTICS codes_removed = ROW_COUNT;
         DELETE FROM code_totals WHERE hour < now() - interval '2 days';
-        DELETE FROM tries WHERE last_at < now() - interval '30 days';
-        DELETE FROM decoy_messages WHERE created_at < now() - interval '1 hour';
-        DELETE FROM submissions WHERE at < now() - interval '90 days';
-        DELETE FROM person_browsers WHERE seen_at < now() - interval '400 days';
+        DELETE FROM tries WHERE last_at < v_code AND (scope, key) IN (
+            SELECT scope, key FROM tries WHERE last_at < v_code
+             ORDER BY last_at LIMIT v_most);
+        DELETE FROM decoy_messages WHERE id IN (
+            SELECT id FROM decoy_messages
+             WHERE created_at < now() - interval '1 hour' LIMIT v_most);
+        DELETE FROM submissions WHERE (actor, actor_id, key) IN (
+            SELECT actor, actor_id, key FROM submissions WHERE at < v_key
+             ORDER BY at LIMIT v_most);
+        DELETE FROM person_browsers
+         WHERE seen_at < v_browser AND (person_id, browser) IN (
+            SELECT person_id, browser FROM person_browsers
+             WHERE seen_at < v_browser ORDER BY seen_at LIMIT v_most);
         DELETE FROM reply_drafts WHERE saved_at < now() - interval '90 days';
         DELETE FROM letter_viewers WHERE seen_at < now() - interval '1 hour';
     END IF;

@@ -160,4 +160,18 @@ is_deeply $owner->selectcol_arrayref(
           ORDER BY 1}, undef, [ sort keys %goes ]), [],
    'each reference to what is removed has an index';
 
+# After a long while in which nobody could: in portions, whatever there is.
+
+$owner->do(q{INSERT INTO submissions (actor, actor_id, key, action, result, at)
+             SELECT 'person', 2, 'some-key-' || n, 'letter', '1',
+                    now() - interval '91 days' - n * interval '1 second'
+               FROM generate_series(1, 20010) AS n});
+$pg->call($db, 'housekeeping', 14);
+is_deeply $owner->selectcol_arrayref(q{SELECT substr(key, 10)::integer AS n
+       FROM submissions WHERE actor_id = 2 ORDER BY n}), [ 1 .. 10 ],
+   'a backlog: the oldest twenty thousand';
+$pg->call($db, 'housekeeping', 14);
+is $owner->selectrow_array('SELECT count(*) FROM submissions
+                             WHERE actor_id = 2'), 0, 'the rest the next time';
+
 done_testing;

@@ -118,6 +118,17 @@ like fate($db, [ $ali, 'letter_submit', Cluster::letter_form(
          files => Cluster::file_list('y')) ]),
      qr/^gave /, 'one that was to be';
 
+# A draft that is old, and taken up again in that moment.
+
+my $draft = $pg->person($db, $ali, 'draft_save', undef, '{}', '[]',
+                        undef)->[0]{draft};
+
+$owner->do(q{UPDATE drafts SET updated_at = now() - interval '31 days'
+              WHERE id = ?}, undef, $draft);
+is meanwhile([ $ali, 'draft_save', $draft, '{"subject":"نو"}', '[]', undef ],
+             [ undef, 'housekeeping', 30 ]),
+   'gave 0 0', 'a draft that is being saved does not go';
+
 # One form thirty times at once ------------------------------------------------
 
 
