@@ -445,7 +445,9 @@ corr_jpeg_check(corr_reader_t *reader, corr_filetype_t *found)
             height = corr_reader_number(reader, 2);
             width = corr_reader_number(reader, 2);
 
-            if (len < 5 || height <= 0 || width <= 0) {
+            /* one frame: decoders draw the first, whatever a second says */
+
+            if (len < 5 || height <= 0 || width <= 0 || found->width) {
                 return CORR_FILE_DAMAGED;
             }
 

@@ -123,6 +123,36 @@ jpeg(void)
 }
 
 
+/* Decoders go by the first frame, and may meet the second behind its rows. */
+
+static void
+frames(void)
+{
+    int             at, len, size;
+    unsigned char  *data, *two;
+
+    data = picture("jpeg", &size, 0);
+    two = malloc((size_t) size + 64);
+
+    for (at = 2; data[at + 1] != 0xc0; at += len) {
+        len = 2 + data[at + 2] * 256 + data[at + 3];
+    }
+
+    len = 2 + data[at + 2] * 256 + data[at + 3];
+
+    memcpy(two, data, (size_t) size - 2);
+    memcpy(two + size - 2, data + at, (size_t) len);
+    memcpy(two + size - 2 + len, data + size - 2, 2);
+    memset(two + at + 5, 0x4e, 4);
+
+    is_int(check(two, (size_t) (size + len), "a.jpg"), CORR_FILE_DAMAGED,
+           "a JPEG that says twice how large it is");
+
+    free(two);
+    gdFree(data);
+}
+
+
 static void
 png(void)
 {
@@ -322,6 +352,7 @@ main(void)
     }
 
     jpeg();
+    frames();
     png();
     pixels();
     pdfs();
