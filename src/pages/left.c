@@ -1,6 +1,26 @@
 #include "left.h"
 
+#include "../http/throttle.h"
 #include "../services/secrets.h"
+
+
+/*
+ * Redis has to have room for it, and anybody can call himself a browser of his
+ * own each time: bytes in an hour, of an address and of all.
+ */
+
+#define CORR_LEFT_ADDRESS  "4194304"
+#define CORR_LEFT_ALL      "67108864"
+
+/* KEYS: the name, the two counters; ARGV: the record, the two limits. */
+#define CORR_LEFT_KEEP                                                        \
+    "for i = 2, 3 do "                                                        \
+        "local n = (redis.call('GET', KEYS[i]) or 0) + #ARGV[1] "             \
+        "if n > tonumber(ARGV[i]) then return 0 end "                         \
+        "redis.call('SET', KEYS[i], n, 'EX', 7200) "                          \
+    "end "                                                                    \
+    "redis.call('SET', KEYS[1], ARGV[1], 'EX', 3600) "                        \
+    "return 1"
 
 
 static corr_str_t corr_left_seal(corr_page_t *p,
@@ -12,16 +32,27 @@ ngx_int_t
 corr_left_keep(corr_page_t *p, const char *what,
     const corr_str_t parts[CORR_LEFT_PARTS], corr_step_pt then)
 {
-    corr_str_t  argv[5];
+    u_char      *last, name[64], all[64];
+    time_t       hour;
+    corr_str_t   argv[9];
 
-    argv[0] = CORR_STR("SET");
-    argv[1] = corr_left_name(p, what);
-    argv[2] = corr_left_seal(p, parts);
-    argv[3] = CORR_STR("EX");
-    argv[4] = CORR_STR("3600");
+    hour = ngx_time() / 3600;
 
-    if (argv[1].data == NULL || argv[2].data == NULL
-        || corr_redis_command(p->worker->redis, &p->owner, 5, argv) == NULL)
+    ngx_snprintf(name, sizeof(name), "rate:left:bytes:%T%Z", hour);
+    last = ngx_snprintf(all, sizeof(all), "rate:left:all:%T", hour);
+
+    argv[0] = CORR_STR("EVAL");
+    argv[1] = CORR_STR(CORR_LEFT_KEEP);
+    argv[2] = CORR_STR("3");
+    argv[3] = corr_left_name(p, what);
+    argv[4] = corr_throttle_key(p, (char *) name);
+    argv[5] = corr_make_str(all, last - all);
+    argv[6] = corr_left_seal(p, parts);
+    argv[7] = CORR_STR(CORR_LEFT_ADDRESS);
+    argv[8] = CORR_STR(CORR_LEFT_ALL);
+
+    if (argv[3].data == NULL || argv[4].data == NULL || argv[6].data == NULL
+        || corr_redis_command(p->worker->redis, &p->owner, 9, argv) == NULL)
     {
         return NGX_ERROR;
     }

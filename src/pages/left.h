@@ -8,7 +8,8 @@
  * at the same computer sees nothing of it.
  *
  * Who may leave something: the browser brings the cookie of a session that
- * was, and with it the token of its form (CORR_LEAVES).
+ * was, and with it the token of its form (CORR_LEAVES).  Not endlessly: of an
+ * address, and of all, so many bytes in an hour are kept.
  */
 
 #ifndef CORR_PAGES_LEFT_H
