@@ -155,11 +155,35 @@ corr_json_unit(const unsigned char *p, const unsigned char *last,
 }
 
 
+static int
+corr_csv_sign(const unsigned char *p, const unsigned char *last)
+{
+    if (p == last) {
+        return 0;
+    }
+
+    if (*p == '=' || *p == '+' || *p == '-' || *p == '@') {
+        return 1;
+    }
+
+    /* U+FF1D, U+FF0B, U+FF0D, U+FF20 */
+
+    return last - p >= 3 && p[0] == 0xef && p[1] == 0xbc
+           && (p[2] == 0x9d || p[2] == 0x8b || p[2] == 0x8d || p[2] == 0xa0);
+}
+
+
+/*
+ * Where lists are separated by semicolons a program of tables cuts at those of
+ * a text, whatever quotes stand around it: what would begin a cell there must
+ * be no formula either.
+ */
+
 static size_t
 corr_csv_unit(const unsigned char *p, const unsigned char *last,
     unsigned char *buf, size_t *used)
 {
-    (void) last;
+    size_t  n;
 
     if (*p == '"') {
         return corr_replace(buf, "\"\"", used);
@@ -167,7 +191,22 @@ corr_csv_unit(const unsigned char *p, const unsigned char *last,
 
     *used = 0;
 
-    return 0;
+    /* U+061B is the Persian one */
+
+    n = (*p == ';' || *p == '\t' || *p == '\n' || *p == '\r') ? 1
+        : (last - p >= 2 && p[0] == 0xd8 && p[1] == 0x9b) ? 2 : 0;
+
+    if (n == 0 || p + n == last
+        || (p[n] != '"' && !corr_csv_sign(p + n, last)))
+    {
+        return 0;
+    }
+
+    memcpy(buf, p, n);
+    buf[n] = '\'';
+    *used = n;
+
+    return n + 1;
 }
 
 
@@ -268,10 +307,6 @@ corr_csv_formula(corr_str_t s)
 
     switch (s.data[0]) {
 
-    case '=':
-    case '+':
-    case '-':
-    case '@':
     case '\t':
     case '\r':
     case '\n':
@@ -279,11 +314,7 @@ corr_csv_formula(corr_str_t s)
         return 1;
     }
 
-    /* U+FF1D, U+FF0B, U+FF0D, U+FF20 */
-
-    return s.len >= 3 && s.data[0] == 0xef && s.data[1] == 0xbc
-           && (s.data[2] == 0x9d || s.data[2] == 0x8b || s.data[2] == 0x8d
-               || s.data[2] == 0xa0);
+    return corr_csv_sign(s.data, s.data + s.len);
 }
 
 

@@ -28,6 +28,10 @@ test_kinds(void)
     escaped(CORR_ESCAPE_CSV, CORR_STR("a\"b"), "\"a\"\"b\"");
     escaped(CORR_ESCAPE_CSV, CORR_STR("a-b"), "a-b");
     escaped(CORR_ESCAPE_CSV, CORR_STR("\rx"), "\"'\rx\"");
+    escaped(CORR_ESCAPE_CSV, CORR_STR("a;=1;b"), "\"a;'=1;b\"");
+    escaped(CORR_ESCAPE_CSV, CORR_STR("a;\"=1"), "\"a;'\"\"=1\"");
+    escaped(CORR_ESCAPE_CSV, CORR_STR("a\n@b\r\nc"), "\"a\n'@b\r\nc\"");
+    escaped(CORR_ESCAPE_CSV, CORR_STR("a\u061b\uff1d1"), "a\u061b'\uff1d1");
     escaped(CORR_ESCAPE_LOG, CORR_STR("a\r\nb\x1b[0m\\\x7f\xc2\x9b"),
             "a\\x0d\\x0ab\\x1b[0m\\x5c\\x7f\\x9b");
     escaped(CORR_ESCAPE_LOG, CORR_STR("\u0633"), "\u0633");
