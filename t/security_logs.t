@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/lib";
 use Portal;
 
 my %port = map { $_ => Instance::free_port() } qw(plain closed);
-my $p = Portal->new(start => 0);
+my $p = Portal->new(start => 0, level => 'notice');
 my $dir = $p->dir;
 
 $p->configure(
@@ -34,7 +34,7 @@ END
     server {
         listen  127.0.0.1:$port{closed};
 
-        error_page  403  /refused;
+        error_page  400 403  /refused;
 
         location / {
             limit_req       zone=one;
@@ -100,6 +100,35 @@ for my $case (
     ($b) = ask($where, $path, $method);
     is($b->status, $status, $what);
 }
+
+# before any of its phases, as one without a certificate that has to have one
+
+sub ask_badly {
+    my ($where, $path, @headers) = @_;
+    my $token = token();
+    my $s = IO::Socket::IP->new(PeerHost => '127.0.0.1', Timeout => 5,
+                                PeerPort => $where ? $port{$where} : $p->port)
+        or die "nginx: $@\n";
+
+    $p->secret($token);
+    $path =~ s/TOKEN/$token/;
+    print $s join("\r\n", "GET $path HTTP/1.1", @headers,
+                  'Connection: close', '', '');
+    return join('', <$s>) =~ m{^HTTP/1\.1 (\d+)} ? $1 : 'nothing';
+}
+
+my %bad = ('an invalid host' => ['Host: a/b'], 'no host' => [],
+           'a long cookie' => ['Host: a', 'Cookie: a=' . 'a' x 20_000]);
+
+for my $what (sort keys %bad) {
+    is(ask_badly(undef, '/clerk/invitations/TOKEN', @{ $bad{$what} }), 400,
+       "$what, at the portal");
+    is(ask_badly('plain', '/verify/12345674/TOKEN?a', @{ $bad{$what} }), 400,
+       "$what, elsewhere");
+}
+
+is(ask_badly('closed', '/clerk/invitations/TOKEN', 'Host: a/b'), 400,
+   'refused early, with a page of its own');
 
 like($p->log, qr{access\ forbidden\ by\ rule,.*
                  request:\ "GET\ /clerk/invitations/\{token\}\ HTTP/1\.1"}x,

@@ -24,6 +24,8 @@ static ngx_int_t corr_veil_add(ngx_conf_t *cf, ngx_array_t *veils,
     ngx_str_t *base, const corr_route_t *route);
 static ngx_int_t corr_veil_path(ngx_pool_t *pool, ngx_str_t *path,
     ngx_str_t *base, const corr_route_t *route);
+static ngx_int_t corr_veil_log(ngx_http_request_t *r);
+static corr_veil_t *corr_veil_find(corr_veils_t *veils, ngx_str_t *uri);
 static void corr_veil_put(ngx_http_request_t *r, corr_veils_t *veils,
     ngx_str_t *path);
 static void corr_veil_line(ngx_http_request_t *r, ngx_str_t *path);
@@ -35,6 +37,7 @@ corr_veil_init(ngx_conf_t *cf, corr_veils_t *veils, ngx_array_t *locations)
 {
     ngx_str_t                   name = ngx_string("request_uri");
     ngx_uint_t                  i;
+    ngx_array_t                *log;
     corr_loc_conf_t           **loc;
     const corr_route_t         *route;
     ngx_http_handler_pt        *handler;
@@ -71,6 +74,21 @@ corr_veil_init(ngx_conf_t *cf, corr_veils_t *veils, ngx_array_t *locations)
     }
 
     *handler = corr_veil_handler;
+
+    /* before whoever writes a log: those are called from the first on */
+
+    log = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(log) == NULL) {
+        return NGX_ERROR;
+    }
+
+    handler = log->elts;
+
+    ngx_memmove(handler + 1, handler,
+                (log->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    *handler = corr_veil_log;
 
     return NGX_OK;
 }
@@ -117,25 +135,73 @@ corr_veil_path(ngx_pool_t *pool, ngx_str_t *path, ngx_str_t *base,
 ngx_int_t
 corr_veil_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t         i;
     corr_veil_t       *veil;
     corr_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_correspondence_module);
-    veil = mcf->veils.routes.elts;
+    veil = corr_veil_find(&mcf->veils, &r->uri);
 
-    for (i = 0; i < mcf->veils.routes.nelts; i++) {
-
-        if (r->uri.len > veil[i].begin.len
-            && ngx_strncmp(r->uri.data, veil[i].begin.data, veil[i].begin.len)
-               == 0)
-        {
-            corr_veil_put(r, &mcf->veils, &veil[i].path);
-            break;
-        }
+    if (veil) {
+        corr_veil_put(r, &mcf->veils, &veil->path);
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * What is refused before its phases begin (a header that nginx does not take,
+ * a certificate that is missing) is logged all the same.
+ */
+
+static ngx_int_t
+corr_veil_log(ngx_http_request_t *r)
+{
+    corr_veil_t       *veil;
+    corr_veil_end_t    end;
+    corr_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_correspondence_module);
+    veil = corr_veil_find(&mcf->veils, &r->uri);
+
+    /* an error's page has another one */
+
+    if (veil == NULL) {
+        veil = corr_veil_find(&mcf->veils, &r->unparsed_uri);
+    }
+
+    if (veil) {
+        end.request = r;
+        end.path = veil->path;
+        end.variable = mcf->veils.variable;
+
+        corr_veil_line(r, &veil->path);
+        corr_veil_end(&end);
+    }
+
+    return NGX_OK;
+}
+
+
+static corr_veil_t *
+corr_veil_find(corr_veils_t *veils, ngx_str_t *uri)
+{
+    ngx_uint_t    i;
+    corr_veil_t  *veil;
+
+    veil = veils->routes.elts;
+
+    for (i = 0; i < veils->routes.nelts; i++) {
+
+        if (uri->len > veil[i].begin.len
+            && ngx_strncmp(uri->data, veil[i].begin.data, veil[i].begin.len)
+               == 0)
+        {
+            return &veil[i];
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -5,7 +5,7 @@
  * What nginx itself refuses never comes to our handler, and what it sends
  * elsewhere has no location of ours at all.  So they are known by their
  * beginning, before anything else looks at a request, in all servers of this
- * nginx.
+ * nginx; and once more before it is logged, for what nobody looked at.
  */
 
 #ifndef CORR_VEIL_H
