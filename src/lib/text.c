@@ -540,5 +540,13 @@ corr_text_filename(const corr_alloc_t *a, corr_str_t s, size_t max,
 
     corr_filename_shorten(out, max);
 
+    /* Windows leaves them out: "a.hta." would be "a.hta" there */
+
+    while (out->len && (out->data[out->len - 1] == '.'
+                        || out->data[out->len - 1] == ' '))
+    {
+        out->data[--out->len] = '\0';
+    }
+
     return CORR_OK;
 }

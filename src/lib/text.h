@@ -80,7 +80,7 @@ int corr_text_search(const corr_alloc_t *a, corr_str_t s, corr_str_t *out);
 /*
  * The name of an uploaded file, as data to show and to offer on download;
  * never a path on a disk.  What stands before the last / or \ goes, the
- * rest is cleaned as text, leading dots go, :*?"<>| become _, and
+ * rest is cleaned as text, dots at both ends go, :*?"<>| become _, and
  * what is longer than max characters loses its middle: the extension stays
  * (max is at least 16).  The result may be empty.  Results as above, but ASCII
  * control characters are blanks.

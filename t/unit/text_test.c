@@ -155,6 +155,8 @@ test_filename(void)
     filename("../..", "");
     filename("dir/", "");
     filename("...hidden.png", "hidden.png");
+    filename("a.hta. .", "a.hta");
+    filename("0123456789abcd..efghijklmnop", "0123456789abcd");
     filename("a\r\nb\x01.pdf", "a b .pdf");
     filename("a:b*c?d\"e<f>g|h.jpg", "a_b_c_d_e_f_.jpg");
     filename("\u202egpj.exe", "gpj.exe");
