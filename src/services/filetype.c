@@ -59,6 +59,7 @@ typedef struct {
 
 typedef struct {
     corr_filetype_t      type;
+    corr_str_t           beginning;
     const char          *extensions; /* each between blanks */
     corr_file_verdict_e (*check)(corr_reader_t *reader,
                                  corr_filetype_t *found);
@@ -69,6 +70,8 @@ static magic_t corr_filetypes_take(corr_filetypes_t *types);
 static void corr_filetypes_give(corr_filetypes_t *types, magic_t cookie);
 static const corr_file_kind_t *corr_filetype_look(corr_filetypes_t *types,
     corr_reader_t *reader);
+static int corr_filetype_begins(const corr_file_kind_t *kind,
+    const corr_reader_t *reader);
 static int corr_filetype_agrees(const corr_file_kind_t *kind,
     corr_str_t name);
 static corr_file_verdict_e corr_jpeg_check(corr_reader_t *reader,
@@ -93,12 +96,18 @@ static int64_t corr_reader_number(corr_reader_t *reader, unsigned bytes);
 static int corr_reader_skip(corr_reader_t *reader, uint64_t n);
 
 
+#define corr_file_begins(text)                                                \
+    { sizeof(text) - 1, (unsigned char *) (text) }
+
 static const corr_file_kind_t  corr_file_kinds[] = {
     { { CORR_FILETYPE_JPEG, "image/jpeg", "jpg", 0, 0 },
+      corr_file_begins("\xff\xd8\xff"),
       " jpg jpeg jpe jfif ", corr_jpeg_check },
     { { CORR_FILETYPE_PNG, "image/png", "png", 0, 0 },
+      corr_file_begins("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
       " png ", corr_png_check },
     { { CORR_FILETYPE_PDF, "application/pdf", "pdf", 0, 0 },
+      corr_file_begins("%PDF-"),
       " pdf ", corr_pdf_check }
 };
 
@@ -308,16 +317,34 @@ corr_filetype_check(corr_filetypes_t *types, int fd, corr_str_t name,
 }
 
 
+/*
+ * libmagic has the last word, and is asked only about what begins like one of
+ * ours: of any text it tries expressions that take it a second.
+ */
+
 static const corr_file_kind_t *
 corr_filetype_look(corr_filetypes_t *types, corr_reader_t *reader)
 {
-    size_t       i;
-    magic_t      cookie;
-    const char  *media;
-
+    size_t                   i;
+    magic_t                  cookie;
+    const char              *media;
     const corr_file_kind_t  *kind;
 
     if (corr_reader_fill(reader) <= 0) {
+        return NULL;
+    }
+
+    kind = NULL;
+
+    for (i = 0; i < CORR_FILE_KINDS; i++) {
+        if ((types->allowed & corr_file_kinds[i].type.kind)
+            && corr_filetype_begins(&corr_file_kinds[i], reader))
+        {
+            kind = &corr_file_kinds[i];
+        }
+    }
+
+    if (kind == NULL) {
         return NULL;
     }
 
@@ -328,22 +355,27 @@ corr_filetype_look(corr_filetypes_t *types, corr_reader_t *reader)
         return NULL;
     }
 
-    kind = NULL;
     media = magic_buffer(cookie, reader->buf,
                          reader->have < CORR_FILE_BEGINNING
                          ? reader->have : CORR_FILE_BEGINNING);
 
-    for (i = 0; media != NULL && i < CORR_FILE_KINDS; i++) {
-        if ((types->allowed & corr_file_kinds[i].type.kind)
-            && strcmp(media, corr_file_kinds[i].type.media_type) == 0)
-        {
-            kind = &corr_file_kinds[i];
-        }
+    if (media == NULL || strcmp(media, kind->type.media_type) != 0) {
+        kind = NULL;
     }
 
     corr_filetypes_give(types, cookie);
 
     return kind;
+}
+
+
+static int
+corr_filetype_begins(const corr_file_kind_t *kind,
+    const corr_reader_t *reader)
+{
+    return reader->have >= kind->beginning.len
+           && memcmp(reader->buf, kind->beginning.data, kind->beginning.len)
+              == 0;
 }
 
 
