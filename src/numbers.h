@@ -71,6 +71,7 @@
     number(num,  identity_asks_per_day,   10,               1,      INT32_MAX)\
     number(num,  company_asks_per_day,    50,               0,      INT32_MAX)\
     number(num,  letters_per_day,         200,              1,      INT32_MAX)\
+    number(num,  changes_per_hour,        100,              0,      INT32_MAX)\
                                                                               \
     /* letters */                                                             \
                                                                               \

@@ -15,7 +15,8 @@ use Portal::Texts;
 
 my $p = Portal->new(captcha => 'on',
     http => "    correspondence_misbehaviour 3;\n"
-          . "    correspondence_login_rate 5;\n");
+          . "    correspondence_login_rate 5;\n"
+          . "    correspondence_changes_per_hour 4;\n");
 my $redis = $p->instance->{sockets} . '/redis.sock';
 
 sub faults {
@@ -319,6 +320,33 @@ for my $case ([ '/login', { password => 'x' } ], [ '/login/code', {} ],
     ok($n->status != 429 || $n->header('Retry-After') <= 60,
        "$path: for a minute");
     is($n->get($path)->status, 200, "$path: the page itself is free");
+}
+
+# what a person changes, each a line of the audit: of an hour of the clock
+
+{
+    my ($me, $you) = map { forget(); my $one = $p->browser; $one->signup; $one }
+                     1, 2;
+    my $save = sub {
+        $_[0]->get('/desk/profile')->submit({ address => "یزد $_[1]" });
+        return $_[0]->status;
+    };
+
+    sleep 3600 - time % 3600 if 3600 - time % 3600 < 30;
+
+    is(join(' ', map { $save->($me, $_) } 1 .. 3), '303 303 303',
+       'a profile is saved');
+    is($me->post('/desk/sessions', { all => 1 })->status, 303,
+       'sessions are ended');
+    is($save->($me, 5), 429, 'one change too many in an hour');
+    cmp_ok($me->header('Retry-After'), '<=', 3600, 'until it is over');
+    is($me->post('/desk/sessions', { all => 1 })->status, 429,
+       'of whatever kind');
+    is($p->value(q{SELECT count(*) FROM audit WHERE action IN
+                   ('profile_saved', 'sessions_ended')}), 4,
+       'leaves nothing in the audit');
+    is($me->get('/desk/profile')->status, 200, 'pages are free');
+    is($save->($you, 1), 303, 'somebody else is not concerned');
 }
 
 # off is off

@@ -48,7 +48,7 @@ const corr_step_pt  corr_profile_steps[] = {
 };
 
 const corr_step_pt  corr_profile_save_steps[] = {
-    corr_profile_save, corr_profile_saved, NULL
+    corr_page_change_rate, corr_profile_save, corr_profile_saved, NULL
 };
 
 const corr_step_pt  corr_profile_mobile_steps[] = {

@@ -32,7 +32,7 @@ const corr_step_pt  corr_sessions_steps[] = {
 };
 
 const corr_step_pt  corr_sessions_post_steps[] = {
-    corr_sessions_post, NULL
+    corr_page_change_rate, corr_sessions_post, NULL
 };
 
 

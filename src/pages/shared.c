@@ -20,6 +20,7 @@ static corr_str_t corr_page_url(corr_page_t *p, const char *path,
 static ngx_int_t corr_page_birth_error(corr_page_t *p, const char *field,
     ngx_uint_t message, int64_t year);
 static ngx_int_t corr_page_go_on(corr_page_t *p);
+static ngx_int_t corr_page_changed(corr_page_t *p);
 static ngx_int_t corr_page_captcha_issue(corr_page_t *p);
 static ngx_int_t corr_page_captcha_checked(corr_page_t *p);
 
@@ -228,6 +229,27 @@ corr_page_login_rate(corr_page_t *p)
 {
     return corr_throttle(p, "login", p->settings->login_rate,
                          corr_page_go_on);
+}
+
+
+ngx_int_t
+corr_page_change_rate(corr_page_t *p)
+{
+    return corr_throttle_amount(p, "changes", 1, 3600,
+                                p->settings->changes_per_hour,
+                                corr_page_changed);
+}
+
+
+static ngx_int_t
+corr_page_changed(corr_page_t *p)
+{
+    if (corr_throttle_over(p)) {
+        return corr_reply_error(p, 429, CORR_MSG_TOO_OFTEN,
+                                3600 - ngx_time() % 3600, NULL);
+    }
+
+    return NGX_OK;
 }
 
 

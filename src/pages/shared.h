@@ -68,6 +68,12 @@ ngx_int_t corr_page_captcha_check(corr_page_t *p);
 /* A step: so many log-ins of an address in a minute. */
 ngx_int_t corr_page_login_rate(corr_page_t *p);
 
+/*
+ * A step: so many changes of a person in an hour, where nothing else limits
+ * them and each leaves a line in the audit.
+ */
+ngx_int_t corr_page_change_rate(corr_page_t *p);
+
 
 /*
  * new_password: NGX_OK, or an error at the field.  words: what everybody who

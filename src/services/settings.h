@@ -115,6 +115,7 @@ typedef struct {
                                                         gateway */
     ngx_uint_t               company_asks_per_day;   /* of a person */
     ngx_uint_t               letters_per_day;    /* of a person */
+    ngx_uint_t               changes_per_hour;   /* of a person */
     ngx_str_t                limits;             /* those that PostgreSQL
                                                     sees to: JSON */
     size_t                   subject_max;        /* characters */

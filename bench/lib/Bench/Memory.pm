@@ -17,7 +17,8 @@ use constant { UPLOADS => 40, WARM => 50_000, PAGES => 1_000_000 };
 
 sub run {
     my ($report) = @_;
-    my $p = Bench::portal(http => "correspondence_uploads_per_hour 0;\n");
+    my $p = Bench::portal(http => "correspondence_uploads_per_hour 0;\n"
+                                 . "correspondence_changes_per_hour 0;\n");
     my $who = Bench::person($p, 20);
 
     pages($report, $p, $who);

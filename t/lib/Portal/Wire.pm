@@ -94,6 +94,7 @@ sub options {
         correspondence_track_rate              100000;
         correspondence_left_rate               100000;
         correspondence_uploads_per_hour        2000m;
+        correspondence_changes_per_hour        0;
     });
 }
 
