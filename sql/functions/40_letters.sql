@@ -472,16 +472,18 @@ END
 $$;
 
 -- A reading of a file, for the audit.  A viewer fetches a file in pieces, so
--- that what one reads again within ten minutes, from the same address, is the
--- same reading.
+-- that what one reads again within ten minutes, from the same address (of IPv6:
+-- network), is the same reading.
 CREATE OR REPLACE FUNCTION file_read_note(p_actor text, p_id bigint,
     p_file uuid) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_from      text := address_group(context_address());
 BEGIN
     PERFORM FROM audit AS a
       WHERE a.object = 'file' AND a.object_id = p_file::text
         AND a.action = 'file_read' AND a.actor = p_actor AND a.actor_id = p_id
-        AND a.address IS NOT DISTINCT FROM context_address()
+        AND address_group(a.address) IS NOT DISTINCT FROM v_from
         AND a.at > now() - interval '10 minutes';
 
     IF NOT FOUND THEN

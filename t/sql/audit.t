@@ -79,6 +79,27 @@ is waits(person_guard_write => \@ali, letter_seen => $t, 0),
    'on',
    'nor any other write';
 
+# A file that is read in pieces ------------------------------------------------------
+
+sub readings {
+    for my $from (@_) {
+        $db->begin_work;
+        $pg->call($db, person_guard_note => @ali[0 .. 2], $from);
+        $pg->call($db, file_read => $ali->{id}, $file);
+        $db->commit;
+    }
+
+    return $owner->selectrow_array(
+        q{SELECT count(*) FROM audit
+           WHERE action = 'file_read' AND actor = 'person'});
+}
+
+is readings('10.0.0.9', '10.0.0.9', '::ffff:10.0.0.9'), 1,
+   'in ten minutes, from one address, it is one reading';
+is readings('10.0.0.10'), 2, 'from another one it is another';
+is readings(map { "2001:db8:0:1::$_" } 1 .. 5), 3,
+   'a network of IPv6 is one address';
+
 # Append-only ------------------------------------------------------------------------
 
 for my $sql ('UPDATE audit SET action = $$x$$', 'DELETE FROM audit',
