@@ -28,6 +28,8 @@
     number(size, upload_max_size,         10 * 1024 * 1024, 1024,   INT32_MAX)\
     number(num,  upload_max_files,        5,                1,      100)      \
     number(num,  upload_max_pixels,       100000000,        1,      INT32_MAX)\
+    number(size, left_per_address_hour,   4 * 1024 * 1024,  65536,  INT32_MAX)\
+    number(size, left_per_hour,           64 * 1024 * 1024, 65536,  INT32_MAX)\
     number(size, uploads_per_hour,        512 * 1024 * 1024, 0,     INT32_MAX)\
     number(num,  subject_max,             120,              1,      300)      \
     number(num,  text_max,                4000,             1,      20000)    \

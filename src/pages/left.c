@@ -6,13 +6,10 @@
 
 /*
  * Redis has to have room for it, and anybody can call himself a browser of his
- * own each time: bytes in an hour, of an address and of all.
+ * own each time: bytes in an hour are counted, of an address and of all.
+ * KEYS: the name, the two counters; ARGV: the record, the two limits.
  */
 
-#define CORR_LEFT_ADDRESS  "4194304"
-#define CORR_LEFT_ALL      "67108864"
-
-/* KEYS: the name, the two counters; ARGV: the record, the two limits. */
 #define CORR_LEFT_KEEP                                                        \
     "for i = 2, 3 do "                                                        \
         "local n = (redis.call('GET', KEYS[i]) or 0) + #ARGV[1] "             \
@@ -32,7 +29,8 @@ ngx_int_t
 corr_left_keep(corr_page_t *p, const char *what,
     const corr_str_t parts[CORR_LEFT_PARTS], corr_step_pt then)
 {
-    u_char      *last, name[64], all[64];
+    u_char      *last, name[64], all[64], each[NGX_SIZE_T_LEN],
+                 total[NGX_SIZE_T_LEN];
     time_t       hour;
     corr_str_t   argv[9];
 
@@ -48,8 +46,11 @@ corr_left_keep(corr_page_t *p, const char *what,
     argv[4] = corr_throttle_key(p, (char *) name);
     argv[5] = corr_make_str(all, last - all);
     argv[6] = corr_left_seal(p, parts);
-    argv[7] = CORR_STR(CORR_LEFT_ADDRESS);
-    argv[8] = CORR_STR(CORR_LEFT_ALL);
+
+    last = ngx_sprintf(each, "%uz", p->settings->left_per_address_hour);
+    argv[7] = corr_make_str(each, last - each);
+    last = ngx_sprintf(total, "%uz", p->settings->left_per_hour);
+    argv[8] = corr_make_str(total, last - total);
 
     if (argv[3].data == NULL || argv[4].data == NULL || argv[6].data == NULL
         || corr_redis_command(p->worker->redis, &p->owner, 9, argv) == NULL)

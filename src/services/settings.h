@@ -68,6 +68,8 @@ typedef struct {
     ngx_array_t             *upload_types;   /* ngx_str_t: jpeg png pdf */
     ngx_uint_t               upload_max_pixels;
     size_t                   uploads_per_hour;   /* bytes of a person */
+    size_t                   left_per_address_hour;  /* bytes in Redis */
+    size_t                   left_per_hour;
     ngx_uint_t               scan_down;      /* 0: no file without a
                                                 verdict of clamd; 1: taken,
                                                 and marked */
