@@ -84,7 +84,7 @@ sub attempts {
 sub arrived {
     my ($id) = @_;
     my $m = message_of($id);
-    return scalar grep { ($_->{localid} // '') eq $id } $p->messages($m->{mobile});
+    return scalar grep { id_of($_->{localid}) eq $id } $p->messages($m->{mobile});
 }
 
 
@@ -351,7 +351,7 @@ subtest 'an outage' => sub {
     reaches($code, 'sent', 'the code goes', seconds => 30);
     reaches($_, 'sent', 'and all others', seconds => 60,
             hurry => ['queued']) for @ids;
-    is_deeply([ map { $_->{localid} } reverse $p->messages($mobile) ],
+    is_deeply([ map { id_of($_->{localid}) } reverse $p->messages($mobile) ],
               [ @ids[0 .. 2] ], 'each person\'s in their order');
 };
 
@@ -420,6 +420,27 @@ subtest 'more than go out in a second' => sub {
     $p->reload;
     reaches($_, 'sent', 'sent in the end', hurry => ['queued'],
             seconds => 30) for @ids;
+};
+
+# Behind a restore ids are given again: to other messages, which the provider
+# must not take for those that it had.
+
+subtest 'a database that was set back' => sub {
+    my $mobile = '09351119999';
+    my $id = add(mobile => $mobile);
+
+    reaches($id, 'sent', 'a message of after the backup');
+    $p->sql('DELETE FROM message_attempts WHERE message_id = ?', $id);
+    $p->sql('DELETE FROM messages WHERE id = ?', $id);
+    $p->sql("ALTER TABLE messages ALTER COLUMN id RESTART WITH $id");
+    sleep 1;
+
+    is add(mobile => $mobile, params => '{"tracking_code": "87654321"}'), $id,
+       'its id is given again';
+    reaches($id, 'sent', 'the next one');
+    my @texts = map { $_->{text} } $p->messages($mobile);
+    is @texts, 2, 'two came'
+        and isnt $texts[0], $texts[1], 'the newer is another one';
 };
 
 # More than fit at once: what was sent makes room for the next, without a look

@@ -89,7 +89,7 @@ sub all_sent {
 sub came {
     my %came;
 
-    $came{ $_->{localid} } += $_->{came}
+    $came{ id_of($_->{localid}) } += $_->{came}
         for grep { defined $_->{localid} } $p->messages;
     return \%came;
 }

@@ -25,6 +25,17 @@ BEGIN
 END
 $$;
 
+-- Our number of a message for providers, who drop what they had already under
+-- it.  Ids are given again behind a restore, and two portals with one account
+-- have the same: so the second in which it was made stands in front of the last
+-- twenty bits of its id.  53 bits hold it until 2242.
+CREATE OR REPLACE FUNCTION message_key(p_id bigint, p_created timestamptz)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT floor(extract(epoch FROM p_created))::bigint * 1048576
+           + p_id % 1048576
+$$;
+
 DROP FUNCTION IF EXISTS messages_claim(integer, integer, text);
 
 -- messages_claim(count, lease in seconds, node, how many that are no codes)
@@ -33,8 +44,8 @@ DROP FUNCTION IF EXISTS messages_claim(integer, integer, text);
 -- Codes first, then by time; some room is left for codes that come later.
 -- A person's messages go out in order: one waits for the earlier of the same
 -- mobile, until that one has failed three times through itself, so that a
--- poisoned message holds up nobody for long.  provider_key is the same for
--- every try of a message: the local id for providers that have one.
+-- poisoned message holds up nobody for long.  provider_key, the same for every
+-- try of a message, is message_key().
 --
 -- A queue is empty whenever PostgreSQL counts it (ANALYZE) and long on a bad
 -- day.  What it costs must not hang on that: no sort, so that it is walked in
@@ -80,7 +91,7 @@ BEGIN
           FROM picked AS k WHERE m.id = k.id
         RETURNING m.*)
     SELECT c.id, c.template, c.params::text, c.secret, c.mobile, c.tries,
-           c.id, c.expires_at
+           message_key(c.id, c.created_at), c.expires_at
       FROM claimed AS c ORDER BY c.priority, c.id;
 END
 $$;
@@ -239,7 +250,8 @@ SET search_path = correspondence, pg_temp AS $$
        SET next_at = now() + p_lease * interval '1 second',
            checks = m.checks + 1
       FROM picked AS k WHERE m.id = k.id
-    RETURNING m.id, m.state, m.provider, m.provider_id, m.id, m.checks
+    RETURNING m.id, m.state, m.provider, m.provider_id,
+              message_key(m.id, m.created_at), m.checks
 $$;
 
 -- message_checked(id, outcome, provider, provider_id, reason) → state

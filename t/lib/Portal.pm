@@ -408,6 +408,11 @@ sub requests {
 }
 
 
+# The id of a message, of the number that goes to the provider with it.
+
+sub id_of { return ($_[0] // 0) & 0xfffff }
+
+
 sub messages {
     my ($self, $mobile) = @_;
 
@@ -750,6 +755,7 @@ sub import {
 
     no strict 'refs';
     *{"${into}::wait_until"} = \&wait_until;
+    *{"${into}::id_of"} = \&id_of;
     Test::More->export_to_level(1);
     Portal::Numbers->export_to_level(1, 'Portal::Numbers',
                                      @Portal::Numbers::EXPORT);

@@ -87,8 +87,8 @@ sub account {
 
     for my $m ($p->messages) {
         next if !defined $m->{localid};
-        $came{ $m->{localid} } += $m->{came};
-        $copies{ $m->{localid} }++;
+        $came{ Portal::id_of($m->{localid}) } += $m->{came};
+        $copies{ Portal::id_of($m->{localid}) }++;
     }
 
     for my $m ($p->sql('SELECT id, state, template, tries FROM messages
