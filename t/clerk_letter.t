@@ -301,7 +301,8 @@ is($expert->post("$page/answer", { submission_key => $answer_key,
 is($p->value('SELECT count(*) FROM events WHERE kind = ?',
              'referral_answered'), 1, 'is one answer');
 refused($expert->post("$page/answer", { submission_key => key(),
-        body => 'x' }), 409, 'referral_closed', 'a second answer');
+        body => 'نظر دیگر' }), 409, 'referral_closed', 'a second answer');
+is($expert->dom->at('#written')->val, 'نظر دیگر', 'what was written is there');
 
 $expert2->get(at($code));
 unlike($expert2->body, qr/\Q$secret نظر\E/,
@@ -327,9 +328,16 @@ is($expert3->post("/clerk/referrals/$third/recall", { submission_key => key() })
 refused($clerk2->post("/clerk/referrals/$third/recall",
         { submission_key => key() }), 409, 'letter_taken',
         'nor another clerk');
+$expert3->get("/clerk/referrals/$third");
 $clerk->get("/clerk/referrals/$third");
 done($clerk->submit({ recall_body => 'اشتباه' }), 'referral_recalled',
      'recalled');
+refused($expert3->submit({ body => 'یک ساعت نوشته' },
+                         'form[action$="/answer"]'), 409, 'referral_closed',
+        'an answer that was being written');
+is($expert3->dom->at('#written')->val, 'یک ساعت نوشته', 'is not lost');
+unlike($expert3->body, qr/\Q$code\E|<iframe|data-viewer/,
+       'beside nothing of the letter');
 is($expert3->get(at($code))->status, 404, 'the unit sees it no more');
 is($expert3->get("/clerk/referrals/$third")->status, 404,
    'nor the referral');
@@ -442,7 +450,8 @@ $clerk->get(at($code));
 done($clerk->submit({}, 'form[action$="/close"]'), 'closed', 'closing');
 ok(!letter($clerk, $code)->{can_reply}, 'nothing more to do');
 refused($clerk->post(at($code) . '/reply', { submission_key => key(),
-        body => 'x' }), 409, 'letter_closed', 'a reply');
+        body => 'پاسخی دیگر' }), 409, 'letter_closed', 'a reply');
+is($clerk->dom->at('#written')->val, 'پاسخی دیگر', 'is not lost');
 $clerk->get(at($code));
 done($clerk->submit({}, 'form[action$="/reopen"]'), 'reopened', 'reopening');
 refused($clerk->post(at($code) . '/reopen', { submission_key => key() }), 409,
@@ -555,6 +564,11 @@ done($clerk->submit({}, 'form[action$="/close"]'), 'ticket_closed', 'closing');
 refused($clerk->post("/clerk/tickets/$ticket/messages",
         { submission_key => key(), body => 'x' }), 409, 'ticket_closed',
         'an answer to a closed one');
+is($clerk->dom->at('#written')->val, 'x', 'is not lost');
+refused($citizen->post("/desk/tickets/$ticket/messages",
+        { submission_key => key(), body => 'هنوز نه' }), 409, 'ticket_closed',
+        'what the citizen was writing');
+is($citizen->dom->at('#written')->val, 'هنوز نه', 'is not lost either');
 
 
 # Programs: each text is body, whatever the pages call it.

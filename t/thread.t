@@ -179,6 +179,7 @@ $b->get($path);
 ok(!$b->dom->at('form[action$="/followups"]'), 'not before an answer');
 $b->post("$path/followups", { submission_key => key(), body => 'پیرو' });
 is($b->status, 409, 'nor taken');
+is($b->dom->at('#written')->val, 'پیرو', 'what was written is not lost');
 
 my ($book) = $p->value('SELECT code FROM books ORDER BY id LIMIT 1');
 

@@ -8,6 +8,9 @@
 
 
 static ngx_int_t corr_referral_find(corr_page_t *p);
+static ngx_int_t corr_referral_gone(corr_page_t *p, const char *state,
+    corr_str_t message, corr_str_t detail);
+static ngx_int_t corr_referral_written(corr_page_t *p);
 static ngx_int_t corr_referral_show(corr_page_t *p);
 static ngx_int_t corr_referral_act(corr_page_t *p);
 static ngx_int_t corr_referral_acted(corr_page_t *p);
@@ -83,8 +86,40 @@ corr_referral_find(corr_page_t *p)
     corr_db_add(p, CORR_SQL_CLERK_REFERRAL_SHOW, id,
                 corr_pg_int(p->session.id));
     corr_db_add(p, CORR_SQL_CLERK_REFERRAL_FILES, id);
+    corr_db_on_refusal(p, corr_referral_gone);
 
     return corr_db_send(p, NULL);
+}
+
+
+/*
+ * It was theirs while they wrote, and is not for them any more, as when it was
+ * recalled: nothing of it, but what they wrote.
+ */
+
+static ngx_int_t
+corr_referral_gone(corr_page_t *p, const char *state, corr_str_t message,
+    corr_str_t detail)
+{
+    (void) message;
+    (void) detail;
+
+    if (p->status != NGX_HTTP_CONFLICT || ngx_strcmp(state, "CR404") != 0) {
+        return NGX_DECLINED;
+    }
+
+    corr_db_begin(p, CORR_READ);
+
+    return corr_db_send(p, corr_referral_written);
+}
+
+
+static ngx_int_t
+corr_referral_written(corr_page_t *p)
+{
+    corr_action_view(p, corr_referral_actions);
+
+    return corr_reply_page(p, CORR_TPL_CLERK_REFERRAL);
 }
 
 
