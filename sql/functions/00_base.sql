@@ -308,6 +308,8 @@ BEGIN
         PERFORM fail('CR409', 'submission_key_used');
     END IF;
 
+    -- For what stands behind it in the transaction: it was written as well.
+    PERFORM set_config('correspondence.repeated', 'yes', true);
     RETURN v_row.result;
 END
 $$;

@@ -48,7 +48,7 @@ $$;
 
 -- After guard_person: company_evidence(national_id, registration_number,
 -- verdict, reason, provider, provider_ref) → true: what a gateway said while
--- the form was filled in.
+-- the form was filled in; false: behind a form that comes again.
 CREATE OR REPLACE FUNCTION company_evidence(p_national_id text,
     p_registration_number text, p_verdict text, p_reason text,
     p_provider text, p_provider_ref text) RETURNS boolean
@@ -57,6 +57,10 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        persons := me_person();
 BEGIN
+    IF current_setting('correspondence.repeated', true) = 'yes' THEN
+        RETURN false;
+    END IF;
+
     INSERT INTO identity_evidence (person_id, step, national_code,
         company_national_id, registration_number, verdict, reason, provider,
         provider_ref)

@@ -485,6 +485,26 @@ is $owner->selectrow_array(q{SELECT count(*) FROM identity_evidence
          AND provider = 'z' AND provider_ref = 'r'}), 1,
    'the evidence is kept, with the number it is for';
 
+# What a gateway said while the form was filled in, behind the letter in one
+# transaction, which is sent again when its answer was lost.
+
+my @told = Cluster::legal_form();
+
+$told[7] = '10101234570';
+
+for (1 .. 2) {
+    $db->begin_work;
+    $pg->call($db, 'person_guard_write', $ali->{id}, $ali->{epoch} // 1, 1, '1');
+    $pg->call($db, 'letter_submit', @told);
+    $pg->call($db, 'company_evidence', $told[7], '12345', 'yes', undef, 'zohal',
+              'ref-1');
+    $db->commit;
+}
+
+is $owner->selectrow_array(q{SELECT count(*) FROM identity_evidence
+       WHERE company_national_id = ?}, undef, $told[7]), 1,
+   'the evidence of a letter that comes twice is there once';
+
 # a proven position holds for the company as it was shown to the clerk
 
 my $prover = $pg->make_staff('clerk');
