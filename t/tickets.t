@@ -9,6 +9,8 @@ use utf8;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use POSIX ();
+
 use Portal;
 use Portal::Texts;
 
@@ -115,6 +117,35 @@ $b->submit({ body => 'پیام دوم' });
 is($b->path, "/desk/tickets/$number?flash=ticket_message_sent", 'said');
 like($b->follow->flash, qr/\Q@{[ msg('flash_ticket_message_sent') ]}/,
      'the page says so');
+
+# an answer that is on its way while the page, with an earlier one, is read
+
+my $db = $p->db;
+my $mark = 'پاسخی در همین دم';
+
+$db->do('UPDATE tickets SET new_answers = 1 WHERE number = ?', undef, $number);
+$db->begin_work;
+$db->do(q{WITH of AS (UPDATE tickets SET new_answers = new_answers + 1
+                       WHERE number = ? RETURNING id)
+          INSERT INTO ticket_messages (ticket_id, actor, body)
+          SELECT id, 'staff', ? FROM of}, undef, $number, $mark);
+
+my $reader = open my $tells, '-|' // die "fork: $!\n";
+
+if ($reader == 0) {
+    print $b->get("/desk/tickets/$number")->text =~ /\Q$mark/ ? 1 : 0;
+    close STDOUT;
+    POSIX::_exit(0);
+}
+
+wait_until(10, sub { $db->selectrow_array(
+    'SELECT count(*) FROM pg_locks WHERE NOT granted') });
+$db->commit;
+ok(readline($tells)
+   || $p->value('SELECT new_answers FROM tickets WHERE number = ?', $number),
+   'is shown, or stays a new one');
+$db->do('DELETE FROM ticket_messages WHERE body = ?', undef, $mark);
+
 my $json = $b->json("/desk/tickets/$number");
 is(scalar @{ $json->{posts} }, 2, 'two messages');
 is($json->{posts}[0]{body}, $body, 'as JSON as it was');

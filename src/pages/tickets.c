@@ -172,7 +172,10 @@ corr_ticket_number(corr_page_t *p, int64_t *number)
 }
 
 
-/* Reading a thread marks its answers as seen, hence a write. */
+/*
+ * Reading a thread marks its answers as seen, hence a write.  In front of what
+ * is read: an answer that comes in between is shown, and stays a new one.
+ */
 
 static ngx_int_t
 corr_ticket_find(corr_page_t *p)
@@ -185,16 +188,16 @@ corr_ticket_find(corr_page_t *p)
 
     corr_db_begin(p, p->again ? CORR_READ : CORR_WRITE);
 
+    if (!p->again) {
+        corr_db_add(p, CORR_SQL_TICKET_SEEN, corr_pg_int(number));
+    }
+
     corr_db_add(p, CORR_SQL_TICKETS_SHOW, corr_pg_int(p->session.id),
                 corr_pg_int(number));
     corr_db_add(p, CORR_SQL_TICKETS_MESSAGES, corr_pg_int(p->session.id),
                 corr_pg_int(number));
     corr_db_add(p, CORR_SQL_TICKETS_MESSAGE_FILES,
                 corr_pg_int(p->session.id), corr_pg_int(number));
-
-    if (!p->again) {
-        corr_db_add(p, CORR_SQL_TICKET_SEEN, corr_pg_int(number));
-    }
 
     return corr_db_send(p, NULL);
 }
@@ -204,16 +207,18 @@ static ngx_int_t
 corr_ticket_show(corr_page_t *p)
 {
     corr_rows_t  *ticket, *posts;
+    ngx_uint_t    first;
 
-    ticket = corr_db_rows(p, 0);
-    posts = corr_db_rows(p, 1);
+    first = p->again ? 0 : 1;
+    ticket = corr_db_rows(p, first);
+    posts = corr_db_rows(p, first + 1);
 
     if (ticket->nrows == 0) {
         return NGX_HTTP_NOT_FOUND;
     }
 
     if (corr_rows_nest(&p->alloc, posts, "message_id", "post_files",
-                       corr_db_rows(p, 2), "message_id")
+                       corr_db_rows(p, first + 2), "message_id")
         != CORR_OK)
     {
         return NGX_ERROR;
