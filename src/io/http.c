@@ -16,6 +16,7 @@
  */
 
 #include "http.h"
+#include "conf_secret.h"
 #include "fd.h"
 #include "pool.h"
 
@@ -150,6 +151,8 @@ static void corr_http_abandon(corr_http_t *http, const char *reason);
 static void corr_http_close(corr_http_t *http);
 static ngx_int_t corr_http_load_pem(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *pem);
+static ngx_int_t corr_http_load_key(ngx_conf_t *cf,
+    corr_http_profile_t *profile);
 static ngx_int_t corr_http_check_pair(ngx_conf_t *cf,
     corr_http_profile_t *profile);
 static int corr_http_no_password(char *buf, int size, int rwflag, void *data);
@@ -1615,8 +1618,7 @@ corr_http_profile_load(ngx_conf_t *cf, corr_http_profile_t *profile)
     if (corr_http_load_pem(cf, &profile->ca_file, &profile->ca_pem) != NGX_OK
         || corr_http_load_pem(cf, &profile->certificate,
                               &profile->certificate_pem) != NGX_OK
-        || corr_http_load_pem(cf, &profile->certificate_key,
-                              &profile->key_pem) != NGX_OK
+        || corr_http_load_key(cf, profile) != NGX_OK
         || corr_http_check_pair(cf, profile) != NGX_OK)
     {
         return NGX_ERROR;
@@ -1657,6 +1659,10 @@ corr_http_load_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem)
 
     if (name->len == 0) {
         return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_memzero(&file, sizeof(ngx_file_t));
@@ -1708,6 +1714,19 @@ failed:
     }
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+corr_http_load_key(ngx_conf_t *cf, corr_http_profile_t *profile)
+{
+    if (profile->certificate_key.len == 0) {
+        return NGX_OK;
+    }
+
+    return corr_conf_secret(cf, &profile->certificate_key, CORR_READ_SECRET,
+                            &profile->key_pem)
+           == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
 }
 
 

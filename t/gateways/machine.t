@@ -12,6 +12,7 @@ use lib "$FindBin::RealBin/../lib";
 
 use File::Temp qw(tempdir);
 use IO::Socket::IP;
+use Mojo::File;
 use Mojo::IOLoop;
 use Mojo::Server::Daemon;
 use Mojolicious;
@@ -421,6 +422,20 @@ subtest 'TLS and its certificates' => sub {
     my ($t, $said) = probe($with->("certificate $dir/client.pem "
                                    . "$dir/server.key;"))->check;
     ok !$t, 'a key of another certificate is refused';
+
+    $p = probe($with->('ca secrets/ca.pem; certificate secrets/client.pem '
+                       . 'secrets/client.key;'),
+               secrets => { map { $_ => Mojo::File->new($dir, $_)->slurp }
+                            qw(ca.pem client.pem client.key) });
+    is $p->ask(shahkar => \%ask)->{verdict}, 'yes',
+       'by names relative to nginx.conf';
+
+    chmod 0644, "$p->{dir}/secrets/client.key";
+    ($t, $said) = $p->check;
+    ok !$t, 'a key that others may read is refused';
+    like $said, qr{secret file "\S+/client\.key": may be read or written by},
+         'with its name';
+    $p->done;
     kill TERM => $pid;
     waitpid $pid, 0;
 };
