@@ -243,4 +243,19 @@ for (1 .. 70) {
 is($status, 429, 'so many in a minute');
 like($b->header('Retry-After'), qr/^\d+$/, 'and when again');
 
+# A page is asked for as often as one likes, and each has one that is noted;
+# of an address no more in a minute than it may have pictures.
+
+sub noted { scalar(() = `$redis --scan --pattern 'captcha:*'`) }
+
+sleep 60 - time % 60 if time % 60 > 30;
+system("$redis set faults:127.0.0.1 9 ex 60 >/dev/null") == 0 or die;
+my $noted = noted();
+
+is((grep { $n->get('/track')->status == 200
+           && $n->dom->at('[name="captcha_id"]') } 1 .. 300),
+   300, 'three hundred pages with one');
+cmp_ok(noted() - $noted, '<=', 240, 'four times the rate are noted');
+cmp_ok(noted() - $noted, '>=', 200, 'and no fewer');
+
 $p->done;

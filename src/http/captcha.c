@@ -21,6 +21,18 @@
 
 #define CORR_CAPTCHA_KEYS     (1 + CORR_SECRETS_FILES)
 
+/*
+ * Pages have one whenever they are asked for, and each takes room: no more of
+ * them are good than pictures may be seen.  KEYS: the id's, the address's of
+ * this minute; ARGV: how many, seconds.
+ */
+#define CORR_CAPTCHA_ISSUE                                                    \
+    "local n = redis.call('INCR', KEYS[2]) "                                  \
+    "redis.call('EXPIRE', KEYS[2], 120) "                                     \
+    "if n <= tonumber(ARGV[1]) then "                                         \
+        "redis.call('SET', KEYS[1], 1, 'EX', ARGV[2], 'NX') "                 \
+    "end"
+
 /* What was forgotten meanwhile is not forgiven: there is no credit. */
 #define CORR_CAPTCHA_FORGIVE                                                  \
     "for i = 1, #KEYS do "                                                    \
@@ -61,8 +73,8 @@ corr_captcha_new_wanted(corr_page_t *p)
 void
 corr_captcha_issue(corr_page_t *p)
 {
-    u_char      *id, *seconds;
-    corr_str_t   argv[6];
+    u_char      *id, *seconds, *rate, name[64];
+    corr_str_t   argv[7];
 
     if (p->settings->captchas == NULL) {
         return;
@@ -70,24 +82,34 @@ corr_captcha_issue(corr_page_t *p)
 
     id = ngx_pnalloc(p->pool, CORR_CAPTCHA_ID);
     seconds = ngx_pnalloc(p->pool, NGX_TIME_T_LEN);
+    rate = ngx_pnalloc(p->pool, NGX_INT64_LEN);
 
-    if (id == NULL || seconds == NULL) {
+    if (id == NULL || seconds == NULL || rate == NULL) {
         return;
     }
 
     corr_captcha_new(id);
 
-    argv[0] = CORR_STR("SET");
-    argv[1] = corr_captcha_name(p, corr_make_str(id, CORR_CAPTCHA_ID));
-    argv[2] = CORR_STR("1");
-    argv[3] = CORR_STR("EX");
-    argv[4].data = seconds;
-    argv[4].len = ngx_sprintf(seconds, "%T", p->settings->captcha_lifetime)
-                  - seconds;
-    argv[5] = CORR_STR("NX");
+    ngx_snprintf(name, sizeof(name), "rate:captcha-issue:%T%Z",
+                 ngx_time() / 60);
 
-    if (argv[1].data == NULL
-        || corr_redis_command(p->worker->redis, &p->owner, 6, argv) == NULL)
+    argv[0] = CORR_STR("EVAL");
+    argv[1] = CORR_STR(CORR_CAPTCHA_ISSUE);
+    argv[2] = CORR_STR("2");
+    argv[3] = corr_captcha_name(p, corr_make_str(id, CORR_CAPTCHA_ID));
+    argv[4] = corr_throttle_key(p, (char *) name);
+    argv[5] = corr_make_str(rate, ngx_sprintf(rate, "%uL",
+                                   p->settings->captcha_rate
+                                   ? (uint64_t) CORR_CAPTCHA_FILES
+                                     * p->settings->captcha_rate
+                                   : (uint64_t) NGX_MAX_INT32_VALUE)
+                                  - rate);
+    argv[6] = corr_make_str(seconds, ngx_sprintf(seconds, "%T",
+                                          p->settings->captcha_lifetime)
+                                     - seconds);
+
+    if (argv[3].data == NULL || argv[4].data == NULL
+        || corr_redis_command(p->worker->redis, &p->owner, 7, argv) == NULL)
     {
         return;
     }

@@ -20,6 +20,9 @@
 #include "portal.h"
 
 
+#define CORR_CAPTCHA_FILES  4    /* how often captcha_rate in a minute an
+                                   address has pictures and sounds */
+
 /* Does the letter form ask for it? */
 #define corr_captcha_on(p)  ((p)->settings->captcha != 0)
 
@@ -28,7 +31,8 @@ ngx_uint_t corr_captcha_new_wanted(corr_page_t *p);
 
 /*
  * Puts captcha.id of a new one into the view, and notes it in Redis beside
- * whatever the page does next.  Without memory there is none in the view.
+ * whatever the page does next.  Without memory there is none in the view; one
+ * that is more than an address may have in a minute is never right.
  */
 void corr_captcha_issue(corr_page_t *p);
 

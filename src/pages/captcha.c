@@ -119,7 +119,8 @@ corr_captcha_find(corr_page_t *p, corr_captcha_form_e form)
 
     /* a page shows one, and may be asked for the picture and the sound */
 
-    return corr_throttle(p, "captcha-file", 4 * p->settings->captcha_rate,
+    return corr_throttle(p, "captcha-file",
+                         CORR_CAPTCHA_FILES * p->settings->captcha_rate,
                          corr_captcha_look);
 }
 
