@@ -73,6 +73,29 @@ fuzz_check(corr_filetypes_t *types, const uint8_t *data, size_t size,
 }
 
 
+/* What libmagic says here it would not say of what does not begin like it. */
+
+static int
+fuzz_begins(const uint8_t *data, size_t size)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *media;
+        const char  *bytes;
+        size_t       len;
+    } v[] = {
+        { "image/jpeg", "\xff\xd8\xff", 3 },
+        { "image/png", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16 },
+        { "application/pdf", "%PDF-", 5 }
+    };
+
+    for (i = 0; strcmp(v[i].media, media) != 0; i++) { /* void */ }
+
+    return size >= v[i].len && memcmp(data, v[i].bytes, v[i].len) == 0;
+}
+
+
 /* A whole one begins as it must, and says how large it is. */
 
 static void
@@ -120,8 +143,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size--;
 
     verdict = fuzz_check(types, data, size, &found);
-    must(verdict != CORR_FILE_EMPTY && verdict != CORR_FILE_KIND
-         && verdict != CORR_FILE_EXTENSION && verdict != CORR_FILE_READ);
+    must(verdict != CORR_FILE_EMPTY && verdict != CORR_FILE_EXTENSION
+         && verdict != CORR_FILE_READ);
+    must((verdict == CORR_FILE_KIND) == !fuzz_begins(data, size));
 
     if (verdict != CORR_FILE_OK) {
         return 0;

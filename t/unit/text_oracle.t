@@ -120,7 +120,9 @@ function csv(line) {
 all('csv', escaped('csv').map((got, i) => {
     const s = texts[i];
     const formula = /^[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]/.test(s);
-    return [csv(got), (formula ? "'" : '') + s, got];
+    const cells = s.replace(
+        /([;\t\n\r\u061b])(?=["=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'");
+    return [csv(got), (formula ? "'" : '') + cells, got];
 }));
 
 all('csv in one field', escaped('csv').map((got) =>
