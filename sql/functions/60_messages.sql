@@ -224,7 +224,9 @@ END
 $$;
 
 -- messages_to_check(count, lease in seconds, sent: false when no provider
--- tells about delivery, and only the unknown ones are wanted)
+-- tells about delivery, and only the unknown ones are wanted).  Nobody asks
+-- for what has been due for three days: where a provider that tells comes years
+-- later, all that was ever sent would have its turn before what is sent now.
 -- → id, state (sent|unknown), provider, provider_id, provider_key, checks:
 --   whose delivery, or fate, a provider should be asked for.
 CREATE OR REPLACE FUNCTION messages_to_check(p_count integer,
@@ -241,6 +243,7 @@ SET search_path = correspondence, pg_temp AS $$
     sent AS (
         SELECT m.id FROM messages AS m
          WHERE p_sent AND m.state = 'sent' AND m.next_at <= now()
+           AND m.next_at > now() - interval '3 days'
          ORDER BY m.next_at LIMIT p_count
            FOR UPDATE SKIP LOCKED),
     picked AS (

@@ -220,6 +220,16 @@ for my $sends (2 .. 3) {
 }
 is state($m[0]), 'failed', 'what nobody can tell about goes out three times';
 
+# A provider that tells about delivery, where none was for years.
+
+clear;
+@m = queue('0911', '0912');
+result($_, 'sent', id => 'p') for claim();
+$owner->do(q{UPDATE messages SET next_at = now() - ? * interval '1 day'
+              WHERE id = ?}, undef, @$_) for [4, $m[0]], [2, $m[1]];
+is ids(@{$pg->call($db, 'messages_to_check', 10, 30, 1)}), $m[1],
+   'what was due for days is not asked for, before all others';
+
 # Codes expire unsent -----------------------------------------------------------------
 
 clear;
