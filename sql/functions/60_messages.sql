@@ -180,7 +180,9 @@ END
 $$;
 
 -- messages_sweep() → unknown, expired: leases that ran out become unknown,
--- what is too old to send expires.  Each relay calls it every few seconds.
+-- what is too old to send expires.  What waits longer than anything does, an
+-- hour, was put off by a clock that has been set back since: it is due.  Each
+-- relay calls it every few seconds.
 CREATE OR REPLACE FUNCTION messages_sweep()
 RETURNS TABLE (unknown integer, expired integer)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -199,6 +201,19 @@ BEGIN
            reason = 'lease', next_at = now()
       FROM dead WHERE m.id = dead.id;
     GET DIAGNOSTICS unknown = ROW_COUNT;
+
+    WITH queued AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'queued' AND m.next_at > now() + interval '2 hours'
+         LIMIT 500 FOR UPDATE SKIP LOCKED),
+    unknown AS (
+        SELECT m.id FROM messages AS m
+         WHERE m.state = 'unknown' AND m.next_at > now() + interval '2 hours'
+           AND m.next_at < 'infinity'
+         LIMIT 500 FOR UPDATE SKIP LOCKED)
+    UPDATE messages AS m SET next_at = now()
+      FROM (SELECT id FROM queued UNION ALL SELECT id FROM unknown) AS ahead
+     WHERE m.id = ahead.id;
 
     WITH old AS (
         SELECT m.id FROM messages AS m

@@ -220,6 +220,25 @@ for my $sends (2 .. 3) {
 }
 is state($m[0]), 'failed', 'what nobody can tell about goes out three times';
 
+# A clock that was set back by a day while messages waited.
+
+clear;
+@m = queue('0911', '0912', '0911');
+result((claim())[0], 'unknown');
+$owner->do(q{UPDATE messages SET state = 'queued' WHERE state = 'sending'});
+$owner->do(q{UPDATE messages SET created_at = created_at + interval '1 day',
+                 next_at = next_at + interval '1 day',
+                 expires_at = expires_at + interval '1 day'});
+is ids(claim()), '', 'none is due';
+$pg->call($db, 'messages_sweep');
+is ids(claim()), $m[1], 'they are, when somebody has looked';
+is ids(@{$pg->call($db, 'messages_to_check', 10, 30, 0)}), $m[0],
+   'and are asked for';
+$owner->do(q{UPDATE messages SET state = 'queued', next_at = now()
+                 + interval '61 minutes'});
+$pg->call($db, 'messages_sweep');
+is ids(claim()), '', 'an hour is as long as a message waits';
+
 # A provider that tells about delivery, where none was for years.
 
 clear;
