@@ -20,6 +20,7 @@
 
 
 #define CORR_BODY_SLACK      8192      /* headers and delimiters of parts */
+#define CORR_BODY_PIECE      65536     /* of a body that lies in a file */
 
 
 struct corr_body_s {
@@ -27,6 +28,7 @@ struct corr_body_s {
     corr_urlencoded_t        urlencoded;
     unsigned                 is_multipart:1;
     unsigned                 complete:1;       /* nginx has it all */
+    unsigned                 taken:1;          /* all that it had */
     unsigned                 in_field:1;
     unsigned                 in_file:1;
     unsigned                 checked:1;        /* its CSRF token */
@@ -36,6 +38,8 @@ struct corr_body_s {
     corr_str_t               input;            /* of the current buffer */
     corr_str_t               data;             /* of a part; not used yet */
     ngx_chain_t             *chain;
+    u_char                  *piece;            /* of a file in the chain, */
+    off_t                    offset;           /* read so far */
 
     corr_spool_t            *spool;
     corr_task_t             *task;
@@ -55,6 +59,8 @@ static ngx_int_t corr_body_hold(corr_page_t *p, corr_step_pt then);
 static ngx_int_t corr_body_go_on(corr_page_t *p, ngx_int_t rc);
 static ngx_int_t corr_body_more(corr_page_t *p);
 static ngx_int_t corr_body_consume(corr_page_t *p);
+static ngx_int_t corr_body_input(corr_page_t *p);
+static ngx_int_t corr_body_from_file(corr_page_t *p, ngx_buf_t *b);
 static ngx_int_t corr_body_multipart(corr_page_t *p);
 static off_t corr_body_limit(corr_page_t *p);
 static ngx_int_t corr_body_part(corr_page_t *p,
@@ -305,16 +311,22 @@ corr_body_more(corr_page_t *p)
         return NGX_OK;
     }
 
-    if (r->reading_body) {
-        rc = ngx_http_read_unbuffered_request_body(r);
+    if (!r->reading_body) {
 
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            return corr_reply_error(p, rc, CORR_MSG_COUNT, 0,
-                                    "the body could not be read");
-        }
+        /* others may have it as well, who read it before (mirror) */
 
-    } else {
-        rc = NGX_OK;
+        body->chain = body->taken ? NULL : r->request_body->bufs;
+        body->taken = 1;
+        body->complete = (body->chain == NULL);
+
+        return NGX_OK;
+    }
+
+    rc = ngx_http_read_unbuffered_request_body(r);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return corr_reply_error(p, rc, CORR_MSG_COUNT, 0,
+                                "the body could not be read");
     }
 
     body->chain = r->request_body->bufs;
@@ -337,7 +349,6 @@ static ngx_int_t
 corr_body_consume(corr_page_t *p)
 {
     int           rc;
-    ngx_buf_t    *b;
     ngx_int_t     result;
     corr_body_t  *body = p->body;
 
@@ -359,14 +370,11 @@ corr_body_consume(corr_page_t *p)
                 return NGX_OK;
             }
 
-            b = body->chain->buf;
-            body->chain = body->chain->next;
-            body->input = corr_make_str(b->pos, b->last - b->pos);
-            body->received += body->input.len;
+            result = corr_body_input(p);
 
-            /* what it points to stays until nginx is asked for more */
-
-            b->pos = b->last;
+            if (result != NGX_OK) {
+                return result;
+            }
 
             if (body->received > body->limit) {
                 return corr_reply_error(p,
@@ -396,6 +404,71 @@ corr_body_consume(corr_page_t *p)
             return result;
         }
     }
+}
+
+
+/* What it points to stays until nginx is asked for more. */
+
+static ngx_int_t
+corr_body_input(corr_page_t *p)
+{
+    ngx_buf_t    *b;
+    corr_body_t  *body = p->body;
+
+    b = body->chain->buf;
+
+    if (!ngx_buf_in_memory(b) && b->in_file) {
+        return corr_body_from_file(p, b);
+    }
+
+    body->chain = body->chain->next;
+    body->input = corr_make_str(b->pos, b->last - b->pos);
+    body->received += body->input.len;
+
+    if (p->request->request_body_no_buffering) {
+        b->pos = b->last;
+    }
+
+    return NGX_OK;
+}
+
+
+/* As nginx itself reads it for whoever it is passed on to. */
+
+static ngx_int_t
+corr_body_from_file(corr_page_t *p, ngx_buf_t *b)
+{
+    off_t         left;
+    ssize_t       n;
+    corr_body_t  *body = p->body;
+
+    left = b->file_last - b->file_pos - body->offset;
+
+    if (left == 0) {
+        body->chain = body->chain->next;
+        body->offset = 0;
+        return NGX_OK;
+    }
+
+    if (body->piece == NULL) {
+        body->piece = ngx_pnalloc(p->pool, CORR_BODY_PIECE);
+
+        if (body->piece == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    n = ngx_read_file(b->file, body->piece, ngx_min(left, CORR_BODY_PIECE),
+                      b->file_pos + body->offset);
+    if (n <= 0) {
+        return NGX_ERROR;
+    }
+
+    body->offset += n;
+    body->input = corr_make_str(body->piece, n);
+    body->received += n;
+
+    return NGX_OK;
 }
 
 
