@@ -147,6 +147,24 @@ is($huge->post('/desk/letters', $mine)->status, 303,
    'a picture is taken all the same');
 
 
+# However small they are: files cost more than their bytes.
+
+my $small = citizen('10.1.0.7');
+
+for my $n (1 .. 64) {
+    $small->get('/desk/tickets/new') if $n == 1;
+    $small->post('/desk/tickets', {});
+    is($small->status, 422, 'a form of nothing') if $n == 1;
+}
+
+$counted = stored();
+$small->get('/desk/letters/new');
+$small->post('/desk/letters', form($small,
+    file => [ [ 'a.png', Portal::Browser::tiny_png('small'), 'image/png' ] ]));
+is($small->status, 422, 'behind sixty-four of them a small file');
+is(stored(), $counted, 'is one too many');
+
+
 # A clerk answers everybody.
 
 my $clerk = $p->browser;

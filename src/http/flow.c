@@ -22,6 +22,8 @@
 
 
 #define CORR_FLOW_HOPS   64      /* steps of one page: more is a loop */
+#define CORR_FLOW_FORM   262144  /* bytes that a form with files counts for at
+                                    least: a store ends with its inodes, too */
 
 
 static corr_page_t *corr_flow_create(ngx_http_request_t *r);
@@ -522,6 +524,8 @@ corr_flow_form(corr_page_t *p)
 static ngx_int_t
 corr_flow_body(corr_page_t *p)
 {
+    off_t      bytes, least;
+    size_t     limit;
     ngx_int_t  rc;
 
     /* first: what is not read at all takes nothing of anybody's hour */
@@ -532,13 +536,16 @@ corr_flow_body(corr_page_t *p)
         return rc;
     }
 
-    if ((p->route->who & CORR_FILES) && p->session.who != CORR_A_STAFF) {
-        return corr_throttle_amount(p, "uploads", corr_body_length(p), 3600,
-                                    p->settings->uploads_per_hour,
-                                    corr_flow_counted);
+    if (!(p->route->who & CORR_FILES) || p->session.who == CORR_A_STAFF) {
+        return corr_body_read(p);
     }
 
-    return corr_body_read(p);
+    limit = p->settings->uploads_per_hour;
+    least = ngx_min(CORR_FLOW_FORM, limit / 64);
+    bytes = corr_body_length(p);
+
+    return corr_throttle_amount(p, "uploads", ngx_max(bytes, least), 3600,
+                                limit, corr_flow_counted);
 }
 
 
