@@ -130,6 +130,15 @@ for my $what (sort keys %bad) {
 is(ask_badly('closed', '/clerk/invitations/TOKEN', 'Host: a/b'), 400,
    'refused early, with a page of its own');
 
+for my $where (undef, 'closed') {
+    ask_badly($where, '/clerk/invitations/TOKEN', 'Host: a',
+              "Referer: a\e[31mred\x7f\xc2\x9b0");
+}
+
+like($p->log, qr{referrer: "a\?\[31mred\?\?\?0"},
+     'the error log has what they say they come from');
+unlike($p->log, qr{\e|\x7f|\x9b}, 'and no commands of terminals');
+
 like($p->log, qr{access\ forbidden\ by\ rule,.*
                  request:\ "GET\ /clerk/invitations/\{token\}\ HTTP/1\.1"}x,
      'the error log says where, not what');

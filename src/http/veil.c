@@ -24,6 +24,7 @@ static ngx_int_t corr_veil_add(ngx_conf_t *cf, ngx_array_t *veils,
     ngx_str_t *base, const corr_route_t *route);
 static ngx_int_t corr_veil_path(ngx_pool_t *pool, ngx_str_t *path,
     ngx_str_t *base, const corr_route_t *route);
+static void corr_veil_referer(ngx_http_request_t *r);
 static ngx_int_t corr_veil_log(ngx_http_request_t *r);
 static corr_veil_t *corr_veil_find(corr_veils_t *veils, ngx_str_t *uri);
 static void corr_veil_put(ngx_http_request_t *r, corr_veils_t *veils,
@@ -145,7 +146,34 @@ corr_veil_handler(ngx_http_request_t *r)
         corr_veil_put(r, &mcf->veils, &veil->path);
     }
 
+    corr_veil_referer(r);
+
     return NGX_DECLINED;
+}
+
+
+/*
+ * The error log has it as it came, and nothing else a visitor can write there
+ * may hold what a terminal takes for a command.
+ */
+
+static void
+corr_veil_referer(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (r->headers_in.referer == NULL) {
+        return;
+    }
+
+    value = &r->headers_in.referer->value;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20 || value->data[i] >= 0x7f) {
+            value->data[i] = '?';
+        }
+    }
 }
 
 
