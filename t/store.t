@@ -285,7 +285,10 @@ $p->configure(replace => [
 $p->start_nginx;
 
 is($b->get('/desk')->status, 303, 'an old session opens nothing');
-ok(Portal::wait_until(20, sub {
+
+# one that was being sent when the dump was made waits for its lease (60 s)
+
+ok(Portal::wait_until(90, sub {
     !$db->selectrow_array(q{SELECT count(*) FROM correspondence.messages
         WHERE state IN ('queued', 'sending', 'unknown')}) }),
    'what waited has expired');
