@@ -62,7 +62,6 @@ static ngx_int_t corr_body_consume(corr_page_t *p);
 static ngx_int_t corr_body_input(corr_page_t *p);
 static ngx_int_t corr_body_from_file(corr_page_t *p, ngx_buf_t *b);
 static ngx_int_t corr_body_multipart(corr_page_t *p);
-static off_t corr_body_limit(corr_page_t *p);
 static ngx_int_t corr_body_part(corr_page_t *p,
     corr_multipart_event_t *event);
 static ngx_int_t corr_body_file(corr_page_t *p,
@@ -90,23 +89,7 @@ corr_body_length(corr_page_t *p)
 
     length = p->request->headers_in.content_length_n;
 
-    return length >= 0 ? length : corr_body_limit(p);
-}
-
-
-static off_t
-corr_body_limit(corr_page_t *p)
-{
-    off_t  limit;
-
-    limit = p->settings->form_max_size + CORR_BODY_SLACK;
-
-    if (p->route->who & CORR_FILES) {
-        limit += (off_t) p->settings->upload_max_files
-                 * (p->settings->upload_max_size + CORR_BODY_SLACK);
-    }
-
-    return limit;
+    return length >= 0 ? length : p->body->limit;
 }
 
 
@@ -155,8 +138,12 @@ corr_body_begin(corr_page_t *p)
                                 "the form is of an unknown type");
     }
 
-    body->limit = body->is_multipart ? corr_body_limit(p)
-                 : (off_t) p->settings->form_max_size + CORR_BODY_SLACK;
+    body->limit = p->settings->form_max_size + CORR_BODY_SLACK;
+
+    if (body->is_multipart && (p->route->who & CORR_FILES)) {
+        body->limit += (off_t) p->settings->upload_max_files
+                       * (p->settings->upload_max_size + CORR_BODY_SLACK);
+    }
 
     p->body = body;
 

@@ -21,7 +21,7 @@ ngx_int_t corr_body_begin(corr_page_t *p);
 /* A step, behind that.  Refusals are replied to here, 408 and 503 as well. */
 ngx_int_t corr_body_read(corr_page_t *p);
 
-/* Its bytes; when it does not tell, as many as it may have. */
+/* Its bytes, behind begin(); when it does not tell, as many as it may have. */
 off_t corr_body_length(corr_page_t *p);
 
 /*
