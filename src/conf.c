@@ -14,6 +14,7 @@
 
 static ngx_int_t corr_conf_option(ngx_conf_t *cf, ngx_str_t *word,
     const char *name, ngx_str_t *value);
+static char *corr_conf_redis_whole(const corr_redis_conf_t *redis);
 static ngx_int_t corr_conf_some(ngx_int_t n);
 
 
@@ -139,10 +140,13 @@ corr_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
+    return rv == NGX_CONF_OK ? corr_conf_redis_whole(redis) : rv;
+}
 
+
+static char *
+corr_conf_redis_whole(const corr_redis_conf_t *redis)
+{
     /* nobody would be told that it goes in as the one without a name */
 
     if (redis->username.len && redis->password.len == 0) {

@@ -51,6 +51,7 @@ struct corr_body_s {
 };
 
 
+static ngx_int_t corr_body_kind(corr_page_t *p);
 static ngx_int_t corr_body_open(corr_page_t *p);
 static void corr_body_started(ngx_http_request_t *r);
 static void corr_body_event(ngx_http_request_t *r);
@@ -96,7 +97,29 @@ corr_body_length(corr_page_t *p)
 ngx_int_t
 corr_body_begin(corr_page_t *p)
 {
-    off_t                    length;
+    off_t      length;
+    ngx_int_t  rc;
+
+    rc = corr_body_kind(p);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    length = p->request->headers_in.content_length_n;
+
+    if (length > p->body->limit) {
+        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                CORR_MSG_COUNT, 0,
+                                "the body has %O bytes", length);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_body_kind(corr_page_t *p)
+{
     corr_str_t               boundary, type;
     corr_body_t             *body;
     corr_multipart_limits_t  limits = { 0, 8, 2048, 64, 1024 };
@@ -146,14 +169,6 @@ corr_body_begin(corr_page_t *p)
     }
 
     p->body = body;
-
-    length = p->request->headers_in.content_length_n;
-
-    if (length > body->limit) {
-        return corr_reply_error(p, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                CORR_MSG_COUNT, 0,
-                                "the body has %O bytes", length);
-    }
 
     return NGX_OK;
 }

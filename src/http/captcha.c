@@ -73,7 +73,8 @@ corr_captcha_new_wanted(corr_page_t *p)
 void
 corr_captcha_issue(corr_page_t *p)
 {
-    u_char      *id, *seconds, *rate, name[64];
+    u_char      *id, *seconds, *most, *last, name[64];
+    uint64_t     n;
     corr_str_t   argv[7];
 
     if (p->settings->captchas == NULL) {
@@ -82,13 +83,18 @@ corr_captcha_issue(corr_page_t *p)
 
     id = ngx_pnalloc(p->pool, CORR_CAPTCHA_ID);
     seconds = ngx_pnalloc(p->pool, NGX_TIME_T_LEN);
-    rate = ngx_pnalloc(p->pool, NGX_INT64_LEN);
+    most = ngx_pnalloc(p->pool, NGX_INT64_LEN);
 
-    if (id == NULL || seconds == NULL || rate == NULL) {
+    if (id == NULL || seconds == NULL || most == NULL) {
         return;
     }
 
     corr_captcha_new(id);
+
+    /* 0: no limit */
+
+    n = p->settings->captcha_rate ? p->settings->captcha_rate
+                                  : NGX_MAX_INT32_VALUE;
 
     ngx_snprintf(name, sizeof(name), "rate:captcha-issue:%T%Z",
                  ngx_time() / 60);
@@ -98,15 +104,11 @@ corr_captcha_issue(corr_page_t *p)
     argv[2] = CORR_STR("2");
     argv[3] = corr_captcha_name(p, corr_make_str(id, CORR_CAPTCHA_ID));
     argv[4] = corr_throttle_key(p, (char *) name);
-    argv[5] = corr_make_str(rate, ngx_sprintf(rate, "%uL",
-                                   p->settings->captcha_rate
-                                   ? (uint64_t) CORR_CAPTCHA_FILES
-                                     * p->settings->captcha_rate
-                                   : (uint64_t) NGX_MAX_INT32_VALUE)
-                                  - rate);
-    argv[6] = corr_make_str(seconds, ngx_sprintf(seconds, "%T",
-                                          p->settings->captcha_lifetime)
-                                     - seconds);
+
+    last = ngx_sprintf(most, "%uL", n * CORR_CAPTCHA_FILES);
+    argv[5] = corr_make_str(most, last - most);
+    last = ngx_sprintf(seconds, "%T", p->settings->captcha_lifetime);
+    argv[6] = corr_make_str(seconds, last - seconds);
 
     if (argv[3].data == NULL || argv[4].data == NULL
         || corr_redis_command(p->worker->redis, &p->owner, 7, argv) == NULL)
