@@ -145,6 +145,46 @@ LANGUAGE sql STABLE AS $$
      WHERE a.day = p_from AND b.day = p_to
 $$;
 
+-- The newest change of the calendar that moves due dates; 0: there was none.
+-- Whoever reckons a due date notes it in the same statement.
+CREATE OR REPLACE FUNCTION calendar_move() RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(max(id), 0) FROM correspondence.calendar_moves
+$$;
+
+-- A due date in the calendar as it is now: `p_due` was right when `p_move` was
+-- the newest change, for somebody who came on `p_from`, a day that does not
+-- count.  As many days are added as of those between have become free; a day
+-- that is free and working again counts for nothing.  When it has become free
+-- itself, and another one working, it is the working day before it.
+CREATE OR REPLACE FUNCTION due_moved(p_due date, p_from date, p_move bigint)
+RETURNS date
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN sum(d.step) = 0 AND bool_or(d.day = p_due)
+                THEN add_working_days(add_working_days(p_due, -1), 1)
+                ELSE add_working_days(p_due, coalesce(sum(d.step), 0)::integer)
+           END
+      FROM (SELECT m.day, sum(m.step) AS step
+              FROM correspondence.calendar_moves AS m
+             WHERE m.id > p_move AND m.day > p_from AND m.day <= p_due
+             GROUP BY m.day) AS d
+     WHERE d.day < p_due OR d.step > 0
+$$;
+
+CREATE OR REPLACE FUNCTION letter_due(p_letter letters) RETURNS date
+LANGUAGE sql STABLE AS $$
+    SELECT due_moved(p_letter.due_on,
+                     (p_letter.created_at AT TIME ZONE 'Asia/Tehran')::date,
+                     p_letter.calendar_move)
+$$;
+
+CREATE OR REPLACE FUNCTION referral_due(p_referral referrals) RETURNS date
+LANGUAGE sql STABLE AS $$
+    SELECT due_moved(p_referral.due_on,
+                     (p_referral.created_at AT TIME ZONE 'Asia/Tehran')::date,
+                     p_referral.calendar_move)
+$$;
+
 -- Text ----------------------------------------------------------------------
 
 -- Digits as people read them: Persian ones.

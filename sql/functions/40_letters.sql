@@ -139,8 +139,8 @@ BEGIN
     v_letter.version := 1;
     v_letter.company_checked := false;
     v_letter.position_proven := false;
-    v_letter.due_on := add_working_days(today(),
-                                        setting_int('due_days'));
+    SELECT add_working_days(today(), setting_int('due_days')), calendar_move()
+      INTO v_letter.due_on, v_letter.calendar_move;
 
     IF v_letter.person_kind = 'legal' THEN
         v_letter.company_name := coalesce(p_company_name,
@@ -264,7 +264,8 @@ LANGUAGE sql AS $$
                           FOR SHARE),
            due_on = CASE WHEN status = 'answered' OR closed_at IS NOT NULL
                THEN add_working_days(today(), setting_int('due_days'))
-               ELSE due_on END,
+               ELSE letter_due(letters) END,
+           calendar_move = calendar_move(),
            updated_at = now(), version = version + 1
      WHERE id = p_letter.id
 $$;
@@ -392,10 +393,12 @@ BEGIN
            status_before = CASE WHEN l.open_corrections > 1
                                 THEN l.status_before END,
            due_on = CASE WHEN l.open_corrections > 1
-                              OR l.clock_stopped_on IS NULL THEN l.due_on
-                         ELSE add_working_days(l.due_on,
+                              OR l.clock_stopped_on IS NULL
+                         THEN letter_due(l)
+                         ELSE add_working_days(letter_due(l),
                              working_days_between(l.clock_stopped_on,
                                                   today())) END,
+           calendar_move = calendar_move(),
            clock_stopped_on = CASE WHEN l.open_corrections > 1
                                    THEN l.clock_stopped_on END,
            updated_at = now(), version = l.version + 1

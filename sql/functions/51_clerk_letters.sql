@@ -455,10 +455,11 @@ BEGIN
            open_corrections = CASE WHEN p_final THEN 0
                                    ELSE l.open_corrections END,
            due_on = CASE WHEN p_final AND l.clock_stopped_on IS NOT NULL
-                         THEN add_working_days(l.due_on,
+                         THEN add_working_days(letter_due(l),
                              working_days_between(l.clock_stopped_on,
                                                   today()))
-                         ELSE l.due_on END,
+                         ELSE letter_due(l) END,
+           calendar_move = calendar_move(),
            clock_stopped_on = CASE WHEN NOT p_final
                                    THEN l.clock_stopped_on END,
            first_answer_at = coalesce(l.first_answer_at, now()),

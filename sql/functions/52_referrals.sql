@@ -65,10 +65,11 @@ BEGIN
 
         INSERT INTO referrals AS r (letter_id, unit_id,
                                     created_by, created_for, instruction,
-                                    due_on)
+                                    due_on, calendar_move)
         VALUES (v_letter.id,
                 v_unit.id, (v_act.me).id, v_act.for_id, coalesce(p_instruction, ''),
-                coalesce(p_due, add_working_days(today(), v_unit.due_days)))
+                coalesce(p_due, add_working_days(today(), v_unit.due_days)),
+                calendar_move())
         RETURNING r.id INTO v_referral;
 
         v_event := event_add(v_letter.id, 'referred', 'staff',
@@ -115,10 +116,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_event     bigint;
 BEGIN
-    UPDATE referrals
+    UPDATE referrals AS r
        SET outcome = p_outcome, answer = p_body, closed_at = now(),
-           closed_by = p_staff, closed_for = p_for
-     WHERE id = p_referral.id;
+           closed_by = p_staff, closed_for = p_for,
+           due_on = referral_due(r), calendar_move = calendar_move()
+     WHERE r.id = p_referral.id;
     UPDATE letters
        SET open_referrals = open_referrals - 1, updated_at = now(),
            version = version + 1

@@ -592,16 +592,15 @@ $$;
 
 -- Calendar -------------------------------------------------------------------------
 
--- calendar_set(day, kind holiday|workday|none, title) → letters: how many due
--- dates moved.  Admin.  Open letters, and referrals, keep their number of
--- working days when a day in front of them changes, today or later; the day on
--- which one came does not count for it.  CR422 day:day_wrong,
+-- calendar_set(day, kind holiday|workday|none, title) → true.  Admin.  Open
+-- letters, and referrals, keep their number of working days when a day in
+-- front of them changes, today or later; the day on which one came does not
+-- count for it.  They follow by calendar_follow.  CR422 day:day_wrong,
 -- day_kind:day_kind_wrong.
 CREATE OR REPLACE FUNCTION calendar_set(p_day date, p_kind text,
-    p_title text) RETURNS TABLE (letters_moved integer)
+    p_title text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
-#variable_conflict use_column
 DECLARE
     v_me        staff := me_staff('admin');
     v_before    boolean;
@@ -631,27 +630,73 @@ BEGIN
     END IF;
 
     v_after := is_working_day(p_day);
-    letters_moved := 0;
 
     IF v_before <> v_after AND p_day >= today() THEN
-        UPDATE letters AS l
-           SET due_on = add_working_days(l.due_on,
-                                         CASE WHEN v_after THEN -1 ELSE 1 END)
-         WHERE l.closed_at IS NULL AND l.answered_at IS NULL
-           AND (l.created_at AT TIME ZONE 'Asia/Tehran')::date < p_day
-           AND (l.due_on > p_day OR NOT v_after AND l.due_on = p_day);
-        GET DIAGNOSTICS letters_moved = ROW_COUNT;
-
-        UPDATE referrals AS r
-           SET due_on = add_working_days(r.due_on,
-                                         CASE WHEN v_after THEN -1 ELSE 1 END)
-         WHERE r.outcome IS NULL
-           AND (r.created_at AT TIME ZONE 'Asia/Tehran')::date < p_day
-           AND (r.due_on > p_day OR NOT v_after AND r.due_on = p_day);
+        INSERT INTO calendar_moves (day, step)
+        VALUES (p_day, CASE WHEN v_after THEN -1 ELSE 1 END);
     END IF;
 
     PERFORM audit_staff('calendar_set', 'day', p_day::text,
         jsonb_build_object('kind', p_kind, 'title', p_title));
+    RETURN true;
+END
+$$;
+
+-- calendar_follow(most) → more: of the due dates that have not followed the
+-- calendar yet, those of so many letters or referrals, and whether there may
+-- be others.  What is closed or answered keeps its date; each is taken past all
+-- changes at once, so that no second walk moves it again.  Of several who call
+-- it one works.
+CREATE OR REPLACE FUNCTION calendar_follow(p_most integer)
+RETURNS TABLE (more boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_move      calendar_moves;
+    v_at        timestamptz;
+    v_id        bigint;
+BEGIN
+    IF pg_try_advisory_xact_lock(hashtext('correspondence calendar')) THEN
+        SELECT * INTO v_move FROM calendar_moves
+         WHERE ended_at IS NULL ORDER BY id LIMIT 1;
+    END IF;
+
+    more := v_move.id IS NOT NULL;
+
+    IF v_move.before_at IS NOT NULL THEN
+        WITH walked AS MATERIALIZED (
+            SELECT l.id, l.created_at FROM letters AS l
+             WHERE l.closed_at IS NULL
+               AND (l.created_at, l.id) < (v_move.before_at, v_move.before_id)
+             ORDER BY l.created_at DESC, l.id DESC LIMIT p_most
+        ), moved AS (
+            UPDATE letters AS l
+               SET due_on = letter_due(l), calendar_move = calendar_move()
+              FROM walked AS w
+             WHERE l.id = w.id AND l.closed_at IS NULL
+               AND l.answered_at IS NULL AND l.due_on <> letter_due(l))
+        SELECT w.created_at, w.id INTO v_at, v_id
+          FROM walked AS w ORDER BY w.created_at, w.id LIMIT 1;
+        UPDATE calendar_moves
+           SET before_at = v_at, before_id = coalesce(v_id, 0)
+         WHERE id = v_move.id;
+
+    ELSIF more THEN
+        SELECT max(w.letter_id) INTO v_id
+          FROM (SELECT r.letter_id FROM referrals AS r
+                 WHERE r.outcome IS NULL
+                   AND r.letter_id > v_move.after_letter
+                 ORDER BY r.letter_id LIMIT p_most) AS w;
+        UPDATE referrals AS r
+           SET due_on = referral_due(r), calendar_move = calendar_move()
+         WHERE r.outcome IS NULL AND r.letter_id > v_move.after_letter
+           AND r.letter_id <= v_id AND r.due_on <> referral_due(r);
+        UPDATE calendar_moves
+           SET after_letter = coalesce(v_id, after_letter),
+               ended_at = CASE WHEN v_id IS NULL THEN now() END
+         WHERE id = v_move.id;
+    END IF;
+
     RETURN NEXT;
 END
 $$;

@@ -178,9 +178,13 @@ SELECT c.day, c.kind AS day_kind, c.title, s.name AS changed_by
 -- name: calendar_year
 SELECT j.year FROM jalali_days AS j WHERE j.day = today();
 
---   $1 day, $2 holiday|workday|none, $3 title → letters_moved
+--   $1 day, $2 holiday|workday|none, $3 title
 -- name: calendar_set
-SELECT letters_moved FROM calendar_set($1::date, $2::text, $3::text);
+SELECT calendar_set($1::date, $2::text, $3::text) AS ok;
+
+-- Due dates follow the calendar: $1 letters or referrals at once → more
+-- name: calendar_follow
+SELECT more FROM calendar_follow($1::int);
 
 --   $1 name, $2 value
 -- name: setting_set

@@ -7,6 +7,7 @@
 #include "clerk_admin.h"
 
 #include "../lib/jalali.h"
+#include "../services/deadlines_job.h"
 
 
 static ngx_int_t corr_calendar_find(corr_page_t *p);
@@ -126,6 +127,8 @@ corr_calendar_set(corr_page_t *p)
 static ngx_int_t
 corr_calendar_saved(corr_page_t *p)
 {
+    corr_deadlines_wake(p->worker->deadlines);
+
     return corr_reply_redirect(p, "/calendar?year=%L&flash=%s",
                                corr_calendar_year(p),
                                corr_str_is(corr_form_value(p, "day_kind"),

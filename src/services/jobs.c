@@ -3,6 +3,7 @@
 #include "budget_job.h"
 #include "collector.h"
 #include "company_job.h"
+#include "deadlines_job.h"
 #include "gateway.h"
 #include "identity_job.h"
 #include "relay.h"
@@ -32,8 +33,11 @@ corr_jobs_start(corr_worker_t *w)
                                        w->gateways, w->relay);
     w->companies = corr_companies_create(w->cycle, w->pg, w->gateways);
     w->sealer = corr_sealer_create(w->cycle, w->settings, w->pg, w->disk);
+    w->deadlines = corr_deadlines_create(w->cycle, w->pg);
 
-    if (w->identity == NULL || w->companies == NULL || w->sealer == NULL) {
+    if (w->identity == NULL || w->companies == NULL || w->sealer == NULL
+        || w->deadlines == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -64,6 +68,7 @@ corr_jobs_stop(corr_worker_t *w)
 {
     corr_collector_destroy(w->collector);
     corr_store_watch_destroy(w->store_watch);
+    corr_deadlines_destroy(w->deadlines);
     corr_sealer_destroy(w->sealer);
     corr_companies_destroy(w->companies);
     corr_identity_destroy(w->identity);

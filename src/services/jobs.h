@@ -1,7 +1,7 @@
 /*
  * The work behind the pages, of one worker: gateways and their budgets, the
  * relay of messages, open questions of identity and of companies, the sealer of
- * the audit, the collector of files.
+ * the audit, due dates, the collector of files.
  */
 
 #ifndef CORR_JOBS_H
@@ -11,8 +11,9 @@
 
 
 /*
- * Fills gateways, budget, relay, identity, companies, sealer and collector of
- * the worker, whose clients run already.  NGX_OK, or NGX_ERROR without memory.
+ * Fills gateways, budget, relay, identity, companies, sealer, deadlines and
+ * collector of the worker, whose clients run already.  NGX_OK, or NGX_ERROR
+ * without memory.
  */
 ngx_int_t corr_jobs_start(corr_worker_t *worker);
 

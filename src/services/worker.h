@@ -27,6 +27,7 @@ typedef struct {
     struct corr_identity_s  *identity;   /* asks who somebody is */
     struct corr_companies_s *companies;  /* asks for companies again */
     struct corr_sealer_s    *sealer;     /* chains audit lines */
+    struct corr_deadlines_s *deadlines;  /* follow the calendar */
     struct corr_collector_s *collector;  /* removes orphan files */
     struct corr_store_watch_s *store_watch;  /* NULL: there is no store */
     struct corr_gateways_s  *gateways;

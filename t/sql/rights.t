@@ -70,6 +70,7 @@ my %open = map { $_ => 1 } qw(
     code_resend code_state login_code_verify recover_verify recover_granted
     recover_password login_try login_done login_renew identity_result identity_claim
     track store_marked files_unreferenced file_removal_begin file_removal_end housekeeping
+    calendar_follow
     staff_login_try staff_login_done staff_login_renew staff_totp_try staff_totp_done
     company_claim company_result
     invitation_show invitation_password invitation_totp invitation_done
