@@ -33,9 +33,10 @@ SELECT k.name, coalesce(s.value::integer, k.otherwise) AS value
 DROP FUNCTION IF EXISTS setting_int(text, integer);
 
 CREATE OR REPLACE FUNCTION setting_int(p_name text) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN (SELECT k.value FROM settings_known AS k WHERE k.name = p_name);
+    RETURN (SELECT k.value FROM correspondence.settings_known AS k
+             WHERE k.name = p_name);
 END
 $$;
 
@@ -125,8 +126,7 @@ $$;
 -- for a negative n.
 CREATE OR REPLACE FUNCTION add_working_days(p_day date, p_days integer)
 RETURNS date
-LANGUAGE plpgsql STABLE
-SET search_path = correspondence, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE WHEN p_days = 0 THEN p_day ELSE
         (SELECT min(day) FROM correspondence.jalali_days
@@ -148,8 +148,10 @@ $$;
 -- The newest change of the calendar that moves due dates; 0: there was none.
 -- Whoever reckons a due date notes it in the same statement.
 CREATE OR REPLACE FUNCTION calendar_move() RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(max(id), 0) FROM correspondence.calendar_moves
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(max(id), 0) FROM calendar_moves);
+END
 $$;
 
 -- A due date in the calendar as it is now: `p_due` was right when `p_move` was
@@ -159,30 +161,38 @@ $$;
 -- itself, and another one working, it is the working day before it.
 CREATE OR REPLACE FUNCTION due_moved(p_due date, p_from date, p_move bigint)
 RETURNS date
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN sum(d.step) = 0 AND bool_or(d.day = p_due)
-                THEN add_working_days(add_working_days(p_due, -1), 1)
-                ELSE add_working_days(p_due, coalesce(sum(d.step), 0)::integer)
-           END
-      FROM (SELECT m.day, sum(m.step) AS step
-              FROM correspondence.calendar_moves AS m
-             WHERE m.id > p_move AND m.day > p_from AND m.day <= p_due
-             GROUP BY m.day) AS d
-     WHERE d.day < p_due OR d.step > 0
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN sum(d.step) = 0 AND bool_or(d.day = p_due)
+                    THEN add_working_days(add_working_days(p_due, -1), 1)
+                    ELSE add_working_days(p_due,
+                                          coalesce(sum(d.step), 0)::integer)
+               END
+          FROM (SELECT m.day, sum(m.step) AS step
+                  FROM calendar_moves AS m
+                 WHERE m.id > p_move AND m.day > p_from AND m.day <= p_due
+                 GROUP BY m.day) AS d
+         WHERE d.day < p_due OR d.step > 0);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION letter_due(p_letter letters) RETURNS date
-LANGUAGE sql STABLE AS $$
-    SELECT due_moved(p_letter.due_on,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN due_moved(p_letter.due_on,
                      (p_letter.created_at AT TIME ZONE 'Asia/Tehran')::date,
-                     p_letter.calendar_move)
+                     p_letter.calendar_move);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION referral_due(p_referral referrals) RETURNS date
-LANGUAGE sql STABLE AS $$
-    SELECT due_moved(p_referral.due_on,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN due_moved(p_referral.due_on,
                      (p_referral.created_at AT TIME ZONE 'Asia/Tehran')::date,
-                     p_referral.calendar_move)
+                     p_referral.calendar_move);
+END
 $$;
 
 -- Text ----------------------------------------------------------------------
