@@ -88,8 +88,8 @@ corr_load(ngx_conf_t *cf, corr_settings_t *s, ngx_array_t *locations)
 
     s->texts = corr_texts_load(cf, &s->html);
     if (s->texts == NULL
-        || corr_texts_check_sms(cf, s->texts, corr_make_str(s->host.data,
-                                                            s->host.len),
+        || corr_texts_check_sms(cf, s->texts, corr_from_ngx(s->host),
+                                corr_from_ngx(s->body_name),
                                 s->tracking_digits, s->sms_parts)
            != NGX_OK)
     {

@@ -462,4 +462,37 @@ subtest 'a crowd goes out in one go' => sub {
                                     WHERE id = ANY (?) GROUP BY 1}, \@ids) ];
 };
 
+# Who writes may stand below it; then it is counted, too.
+
+subtest 'signed by the body' => sub {
+    my $html = $p->dir . '/html';
+
+    system('cp', '-r', "$FindBin::RealBin/../html", $html) == 0 or die;
+    open my $sms, '>>:utf8', "$html/sms/letter_reopened.txt" or die;
+    print $sms "\n{{body_name}}";
+    close $sms;
+
+    my $named = sub {
+        my ($name) = @_;
+
+        utf8::encode($name);
+        return replace => [
+            [ qr/correspondence_html .*;/, "correspondence_html $html;" ],
+            [ qr/correspondence_body_name .*;/,
+              "correspondence_body_name '$name';" ] ];
+    };
+
+    my ($ok, $said) = $p->test_conf($named->('سازمان ' x 20));
+    ok !$ok, 'a long name is refused';
+    like $said, qr/letter_reopened.txt" takes \d parts/, 'and why';
+
+    $p->configure($named->('سازمان آب'));
+    $p->reload;
+
+    my $mobile = sprintf '0912%07d', ++$n;
+    reaches(add(template => 'letter_reopened', mobile => $mobile), 'sent',
+            'another one is sent');
+    like +($p->messages($mobile))[0]{text}, qr/\nسازمان آب$/, 'with the name';
+};
+
 $p->done;

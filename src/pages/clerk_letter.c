@@ -442,6 +442,8 @@ corr_clerk_letter_sms(corr_page_t *p, corr_rows_t *books)
 
     corr_view_text(values, "tracking_code", p->params[0]);
     corr_view_text(values, "host", corr_from_ngx(p->settings->host));
+    corr_view_text(values, "body_name",
+                   corr_from_ngx(p->settings->body_name));
     corr_view_int(values, "register_number",
                   books->nrows ? corr_rows_int(books, 0, "next_number") : 1);
 

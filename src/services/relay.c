@@ -552,6 +552,9 @@ corr_message_render(corr_message_t *m, corr_rows_t *rows, ngx_uint_t row,
 
     corr_view_text(*params, "host", corr_make_str(s->host.data,
                                                   s->host.len));
+    corr_view_text(*params, "body_name", corr_make_str(s->body_name.data,
+                                                       s->body_name.len));
+
     if (m->code.len) {
         corr_view_text(*params, "code", m->code);
     }

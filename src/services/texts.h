@@ -52,7 +52,8 @@ corr_str_t corr_texts_render_sms(corr_texts_t *texts, ngx_uint_t sms,
  * NGX_ERROR with the file in the log.
  */
 ngx_int_t corr_texts_check_sms(ngx_conf_t *cf, corr_texts_t *texts,
-    corr_str_t host, ngx_uint_t tracking_digits, ngx_uint_t most);
+    corr_str_t host, corr_str_t body_name, ngx_uint_t tracking_digits,
+    ngx_uint_t most);
 
 /* How to render now: labels, the clock, Tehran's offset. */
 void corr_texts_render(corr_texts_t *texts, corr_render_t *render);

@@ -23,7 +23,7 @@ static void *corr_texts_sms_palloc(void *pool, size_t size);
 
 ngx_int_t
 corr_texts_check_sms(ngx_conf_t *cf, corr_texts_t *texts, corr_str_t host,
-    ngx_uint_t tracking_digits, ngx_uint_t most)
+    corr_str_t body_name, ngx_uint_t tracking_digits, ngx_uint_t most)
 {
     u_char         tracking[64];
     ngx_uint_t     i;
@@ -42,6 +42,7 @@ corr_texts_check_sms(ngx_conf_t *cf, corr_texts_t *texts, corr_str_t host,
     ngx_memset(tracking, '9', tracking_digits);
 
     corr_view_text(longest, "host", host);
+    corr_view_text(longest, "body_name", body_name);
     corr_view_cstr(longest, "code", CORR_SMS_CODE);
     corr_view_text(longest, "tracking_code",
                    corr_make_str(tracking, tracking_digits));
