@@ -26,6 +26,10 @@ my $sent = $p->browser(base => "http://127.0.0.1:$plain")
 is($sent->status, 301, 'plain HTTP goes on');
 is($sent->header('Location'), 'https://desk.example.ir/clerk/login?x=1',
    'to the same address under TLS');
+$sent = $p->browser(base => "http://127.0.0.1:$plain")
+          ->get('/login', { Host => 'elsewhere.example' });
+is($sent->header('Location'), 'https://desk.example.ir/login',
+   'whatever name was asked for');
 
 my $b = $p->browser(base => "https://127.0.0.1:$port",
                     ua => { insecure => 1 });
