@@ -338,6 +338,15 @@ refused($expert3->submit({ body => 'یک ساعت نوشته' },
 is($expert3->dom->at('#written')->val, 'یک ساعت نوشته', 'is not lost');
 unlike($expert3->body, qr/\Q$code\E|<iframe|data-viewer/,
        'beside nothing of the letter');
+is($expert3->post(at($code) . '/note', { submission_key => key(),
+       note_body => 'نیمی از یک یادداشت' })->status, 404,
+   'a note that was being written');
+is($expert3->dom->at('#written')->val, 'نیمی از یک یادداشت',
+   'is not lost either');
+is($expert3->post(at($code) . '/note', { submission_key => key(),
+       csrf => 'x', note_body => 'از سایتی دیگر' })->status, 403,
+   'what another site sends');
+ok(!$expert3->dom->at('#written'), 'is not shown');
 is($expert3->get(at($code))->status, 404, 'the unit sees it no more');
 is($expert3->get("/clerk/referrals/$third")->status, 404,
    'nor the referral');

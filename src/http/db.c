@@ -622,6 +622,14 @@ corr_db_failed(corr_page_t *p)
 
     state = (char *) op->sqlstate;
 
+    /* one of our own, raised by a function: nothing was written */
+
+    if (ngx_strncmp(state, "CR", 2) == 0 && p->db->attempts == 1
+        && !p->db->committed)
+    {
+        p->committed = 0;
+    }
+
     if (p->db->refused) {
         rc = p->db->refused(p, state, op->message, op->detail);
 

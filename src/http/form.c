@@ -146,6 +146,10 @@ corr_form_check_field(corr_page_t *p, const corr_rule_t *rule)
 
     corr_view_text(p->checked, rule->name, value);
 
+    if (rule->kind == CORR_RULE_TEXT && value.len > p->written.len) {
+        p->written = value;
+    }
+
     return NGX_OK;
 }
 

@@ -204,6 +204,7 @@ struct corr_page_s {
     corr_fields_t            args;        /* of the query */
     corr_fields_t            fields;      /* of the form */
     corr_view_t             *checked;     /* fields after checking */
+    corr_str_t               written;     /* the longest text among them */
     ngx_array_t              uploads;     /* corr_upload_t */
 
     corr_str_t               browser;     /* the token it has in a cookie, or

@@ -549,6 +549,13 @@ corr_reply_error(corr_page_t *p, ngx_uint_t status, ngx_uint_t message,
         return NGX_ERROR;
     }
 
+    /* of a commit whose answer was lost nobody knows */
+
+    if (p->written.len && !p->committed) {
+        corr_view_text(corr_view_object(p->view, "written"), "value",
+                       p->written);
+    }
+
     return corr_reply_page(p, CORR_TPL_ERROR);
 }
 

@@ -375,12 +375,16 @@ for my $case (
     waitpid $back, 0;
     $proxy->mode('pass');
     is($who->status, 503, "$path: its answer was lost");
+    ok(!$who->dom->at('#written'), "$path: nobody says it was not taken");
     cmp_ok($count->() - $before, '<=', 1, "$path: and nothing was done twice");
 }
 
 
 # A database that is gone says so, and that nothing was taken.
 
+my $writer = $p->browser;
+$writer->signup;
+$writer->get('/desk/tickets/new');
 $proxy->mode('refuse');
 ok(wait_until(10, sub { $b->get('/login')->status == 200
                         && $b->post('/login', {
@@ -390,6 +394,9 @@ ok(wait_until(10, sub { $b->get('/login')->status == 200
 like($b->text, qr/پاسخ نمی‌دهد/, 'in words');
 ok(index($b->text, msg('kept_not_taken')) >= 0, 'nothing was taken')
     or diag $b->text;
+is($writer->submit({ subject => 'پرسش', body => 'متنی بلند' })->status, 503,
+   'a text');
+is($writer->dom->at('#written')->val, 'متنی بلند', 'is shown again');
 is($b->get('/')->status, 200, 'the home page works');
 $proxy->mode('pass');
 ok(wait_until(10, sub { $b->get('/desk')->status == 200 }), 'and back');
