@@ -209,3 +209,61 @@ BEGIN
     RETURN NEXT;
 END
 $$;
+
+-- audit_find(the line that the last page ended with or NULL; kind of actor,
+-- username or name of staff, action, object, object's id, from, to dates, each
+-- may be NULL; count) → id, newest first.  A query of the filters there are,
+-- planned for their values: with years of lines one plan for all reads them
+-- from the end.
+CREATE OR REPLACE FUNCTION audit_find(p_after bigint, p_actor text,
+    p_who text, p_action text, p_object text, p_object_id text, p_from date,
+    p_to date, p_count integer)
+RETURNS TABLE (id bigint)
+LANGUAGE plpgsql STABLE ROWS 50 AS $$
+DECLARE
+    v_after     timestamptz;
+    v_who       bigint[];
+    v_objects   text[];
+BEGIN
+    SELECT a.at INTO v_after FROM correspondence.audit AS a
+     WHERE a.id = p_after;
+
+    IF p_who IS NOT NULL THEN
+        v_who := ARRAY (SELECT s.id FROM correspondence.staff AS s
+                         WHERE s.username = lower(p_who) OR s.name = p_who);
+    END IF;
+
+    -- The index begins with the kind: there are a score.
+    IF p_object IS NOT NULL THEN
+        v_objects := ARRAY[p_object];
+
+    ELSIF p_object_id IS NOT NULL THEN
+        WITH RECURSIVE kinds AS (
+            SELECT min(a.object) AS object FROM correspondence.audit AS a
+            UNION ALL
+            SELECT (SELECT min(a.object) FROM correspondence.audit AS a
+                     WHERE a.object > k.object)
+              FROM kinds AS k WHERE k.object IS NOT NULL)
+        SELECT array_agg(k.object) INTO v_objects FROM kinds AS k;
+    END IF;
+
+    RETURN QUERY EXECUTE
+        'SELECT a.id FROM correspondence.audit AS a WHERE true'
+        || CASE WHEN p_after IS NULL THEN ''
+                ELSE ' AND (a.at, a.id) < ($2, $1)' END
+        || CASE WHEN p_actor IS NULL THEN '' ELSE ' AND a.actor = $3' END
+        || CASE WHEN v_who IS NULL THEN ''
+                ELSE ' AND a.actor = ''staff'' AND a.actor_id = ANY ($4)' END
+        || CASE WHEN p_action IS NULL THEN '' ELSE ' AND a.action = $5' END
+        || CASE WHEN v_objects IS NULL THEN ''
+                ELSE ' AND a.object = ANY ($6)' END
+        || CASE WHEN p_object_id IS NULL THEN ''
+                ELSE ' AND a.object_id = $7' END
+        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND a.at >= $8' END
+        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND a.at < $9' END
+        || ' ORDER BY a.at DESC, a.id DESC LIMIT $10'
+        USING p_after, v_after, p_actor, v_who, p_action, v_objects,
+              p_object_id, p_from::timestamp AT TIME ZONE 'Asia/Tehran',
+              (p_to + 1)::timestamp AT TIME ZONE 'Asia/Tehran', p_count;
+END
+$$;

@@ -51,7 +51,8 @@ BEGIN
                 'inbox_counts', 'units_of', 'owners_of', 'one_of',
                 'unit_letters', 'clerk_search', 'canned_fill',
                 'digits_shown', 'expert_sees_file', 'page_cursor',
-                'page_cursor_at', 'page_cursor_id', 'messages_resendable'))
+                'page_cursor_at', 'page_cursor_id', 'messages_resendable',
+                'audit_find'))
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO correspondence_portal',
                        f);

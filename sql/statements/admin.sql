@@ -329,7 +329,7 @@ SELECT u.name AS unit_name, coalesce(c.referred, 0) AS referred,
 
 -- Audit --------------------------------------------------------------------------------
 
---   $1 before this id or NULL, $2 actor kind or NULL, $3 username or name or
+--   $1 behind this line or NULL, $2 actor kind or NULL, $3 username or name or
 --   NULL, $4 action, $5 object, $6 object id, $7 from, $8 to (dates), each
 --   may be NULL, $9 count.  The cursor is line_id.
 -- name: audit_list
@@ -339,24 +339,14 @@ SELECT a.id AS line_id, c.seq, a.at, a.actor,
             END AS actor_name,
        f.name AS for_name, a.action, a.object, a.object_id, a.address,
        nullif(a.details::text, '{}') AS details, encode(c.hash, 'hex') AS hash
-  FROM audit AS a
+  FROM audit_find($1::bigint, $2::text, $3::text, $4::text, $5::text,
+                  $6::text, $7::date, $8::date, $9::int) AS w
+  JOIN audit AS a ON a.id = w.id
   LEFT JOIN audit_chain AS c ON c.audit_id = a.id
   LEFT JOIN staff AS s ON a.actor = 'staff' AND s.id = a.actor_id
   LEFT JOIN persons AS p ON a.actor = 'person' AND p.id = a.actor_id
   LEFT JOIN staff AS f ON f.id = a.for_id
- WHERE a.id < coalesce($1::bigint, 9223372036854775807)
-   AND ($2::text IS NULL OR a.actor = $2)
-   AND ($3::text IS NULL OR a.actor = 'staff' AND a.actor_id IN (
-        SELECT w.id FROM staff AS w
-         WHERE w.username = lower($3) OR w.name = $3))
-   AND ($4::text IS NULL OR a.action = $4)
-   AND ($5::text IS NULL OR a.object = $5)
-   AND ($6::text IS NULL OR a.object_id = $6)
-   AND ($7::date IS NULL
-        OR a.at >= $7::date::timestamp AT TIME ZONE 'Asia/Tehran')
-   AND ($8::date IS NULL
-        OR a.at < ($8::date + 1)::timestamp AT TIME ZONE 'Asia/Tehran')
- ORDER BY a.id DESC LIMIT $9::int;
+ ORDER BY a.at DESC, a.id DESC;
 
 -- The end of the chain, and what the sealer found when it last looked.
 -- name: audit_head
