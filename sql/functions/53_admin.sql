@@ -554,6 +554,10 @@ BEGIN
         PERFORM fail('CR422', 'substitute:staff_unknown');
     END IF;
 
+    -- One at a time for somebody, or two would not see each other's row.
+    PERFORM pg_advisory_xact_lock(hashtextextended(
+        'substitute:' || p_absent, 0));
+
     UPDATE substitutes SET ended_at = now()
      WHERE absent_id = p_absent AND ended_at IS NULL
        AND daterange(from_on, to_on, '[]') && daterange(p_from, p_to, '[]');

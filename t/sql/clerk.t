@@ -375,6 +375,17 @@ is $pg->refused($db, sub {
        $pg->staff($db, $manager, 'substitute_set', $c1->{id}, $e1->{id},
                   $today, $today) }),
    'CR422 substitute:staff_unknown', 'an expert cannot stand in for a clerk';
+my @at_once = $pg->parallel(6, sub {
+    my ($dbh) = @_;
+    $pg->{statements} = undef;
+    $pg->staff($dbh, $manager, 'substitute_set', $c1->{id}, $c2->{id}, $today,
+               $today);
+    'set';
+});
+is "@at_once " . $owner->selectrow_array(
+    'SELECT count(*) FROM substitutes WHERE absent_id = ? AND ended_at IS NULL',
+    undef, $c1->{id}), 'set set set set set set 1',
+   'six managers at once: one stands in';
 $pg->staff($db, $manager, 'substitute_set', $c1->{id}, $c2->{id}, $today,
            $today);
 my $mine = $pg->call($db, 'clerk_inbox', $c2->{id}, 'mine', (undef) x 5, 200);
