@@ -499,6 +499,7 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff();
     v_letter    letters;
+    v_event     bigint;
 BEGIN
     repeated := submission_begin('staff', v_me.id, p_submission_key, 'note')
                 IS NOT NULL;
@@ -510,8 +511,22 @@ BEGIN
             PERFORM fail('CR422', 'body:body_required');
         END IF;
 
-        PERFORM event_add(v_letter.id, 'note', 'staff', v_me.id, NULL,
-                          'internal', p_body);
+        v_event := event_add(v_letter.id, 'note', 'staff', v_me.id, NULL,
+                             'internal', p_body);
+
+        -- An expert's is of the unit that has the letter, the own one first:
+        -- as with its answer, experts of other units do not read it.
+        IF v_me.role = 'expert' THEN
+            UPDATE events AS e SET unit_id = (
+                SELECT r.unit_id FROM referrals AS r
+                 WHERE r.letter_id = v_letter.id
+                   AND r.unit_id = ANY (units_of(v_me.id))
+                   AND (r.outcome IS NULL OR r.outcome = 'answered')
+                 ORDER BY r.unit_id = v_me.unit_id DESC, r.outcome DESC,
+                          r.id DESC LIMIT 1)
+             WHERE e.id = v_event;
+        END IF;
+
         UPDATE letters SET version = version + 1 WHERE id = v_letter.id;
         PERFORM letter_acted(p_submission_key, 'note', p_code,
                              'letter_noted');

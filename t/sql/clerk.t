@@ -156,6 +156,17 @@ is $pg->refused($db, sub {
    'CR404 not_found', 'another unit’s referral is not there';
 is $pg->staff($db, $e1, 'clerk_referral_open', $to_legal)->[0]{tracking_code},
    $t, 'one’s own is';
+my $thread = sub {
+    my ($who) = @_;
+    return join ' ', map { $_->{body} . ($_->{unit_name} ? '+' : '') }
+           grep { $_->{kind} eq 'note' }
+           @{ $pg->call($db, 'clerk_letter_events', $t, $who->{id}) };
+};
+$pg->staff($db, $_->[0], 'letter_note', Cluster::key(), $t, $_->[1])
+    for [ $c1, 'clerk' ], [ $e1, 'legal' ], [ $e2, 'finance' ];
+is $thread->($c1), 'clerk legal+ finance+', 'a clerk reads all notes';
+is $thread->($e1), 'clerk legal+', 'a unit the clerks’ and its own';
+is $thread->($e2), 'clerk finance+', 'not another unit’s';
 ok $pg->call($db, 'clerk_referral_show', $to_legal, $e1->{id})
        ->[0]{can_answer}, 'to be answered';
 ok !$pg->call($db, 'clerk_referral_show', $to_legal, $c1->{id})
