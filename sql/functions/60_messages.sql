@@ -104,7 +104,8 @@ $$;
 --             of the message
 --   unknown   no answer came: ask for its state before sending again
 --   failed    it refuses this message for good
--- accepted false: the lease was lost to another try; the attempt is kept.
+-- accepted false: the lease was lost to another try; the attempt is kept.  Told
+-- again, since the answer to it was lost, it is the same attempt.
 CREATE OR REPLACE FUNCTION message_result(p_id bigint, p_try integer,
     p_outcome text, p_provider text, p_provider_id text, p_reason text,
     p_cost bigint, p_text text, p_parts integer)
@@ -124,10 +125,15 @@ BEGIN
         PERFORM fail('CR404', 'not_found');
     END IF;
 
-    INSERT INTO message_attempts (message_id, kind, provider, provider_id,
-                                  outcome, reason, cost)
-    VALUES (p_id, 'send', p_provider, p_provider_id, p_outcome, p_reason,
-            p_cost);
+    INSERT INTO message_attempts (message_id, kind, try, provider,
+                                  provider_id, outcome, reason, cost)
+    SELECT p_id, 'send', p_try, p_provider, p_provider_id, p_outcome,
+           p_reason, p_cost
+     WHERE NOT EXISTS (
+        SELECT FROM message_attempts AS a
+         WHERE a.message_id = p_id AND a.kind = 'send' AND a.try = p_try
+           AND a.outcome = p_outcome
+           AND a.provider IS NOT DISTINCT FROM p_provider);
 
     -- "Sent" is a fact whoever holds the lease now, and while nobody has sent
     -- it again; the rest is not.

@@ -127,6 +127,18 @@ for (5 .. 10) {
 }
 is state($m[0]), 'failed', 'ten tries and no more';
 
+# The answer to a result was lost, and it is told again.
+clear;
+queue('0913');
+my ($told) = claim();
+result($told, 'sent', id => '7', cost => 900) for 1 .. 2;
+is $owner->selectrow_array(q{SELECT count(*) || ' ' || sum(cost)
+    FROM message_attempts WHERE message_id = ?}, undef, $told->{id}), '1 900',
+   'one attempt, paid for once';
+result($told, 'unknown');
+is $owner->selectrow_array('SELECT count(*) FROM message_attempts
+    WHERE message_id = ?', undef, $told->{id}), 2, 'another one is kept';
+
 # A provider that is away is no fault of a message: it stays in its place.
 clear;
 @m = queue('0911', '0911');
