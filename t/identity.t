@@ -33,6 +33,14 @@ sub tag { map { $_->attr('class') =~ /tag-(\w+)/ } $_[0]->dom
           ->find('ol.tasks strong.tag')->each }
 
 
+# What the page says first, when that is no success.
+
+sub said {
+    my $p = $_[0]->dom->at('.flash.note p') or return;
+    return $p->text;
+}
+
+
 # Both say yes.
 
 my $b = $p->browser;
@@ -99,6 +107,9 @@ for my $step (qw(mobile registry)) {
            "$service $kind: the level stays");
         is((tag($b))[$step eq 'mobile' ? 0 : 1], $want{$kind},
            "$service $kind: the page shows it");
+        is(said($b), msg($want{$kind} eq 'no' ? "flash_${step}_step_no"
+                                              : "${step}_step_unknown"),
+           "$service $kind: and says it on top, as no success");
         $p->no_faults;
 
         next if $want{$kind} ne 'pending' || $kind eq 'delay';
@@ -111,6 +122,8 @@ for my $step (qw(mobile registry)) {
            "$service $kind: asked again until it is through");
         ok($p->message($person->{mobile}, qr/./, $seen),
            "$service $kind: an SMS tells");
+        is(said($b->get("/desk/identity?asked=$step")), undef,
+           "$service $kind: the same page later says nothing old");
     }
 }
 
@@ -125,6 +138,11 @@ $p->fault(service => 'registry', kind => 'no',
 $b->get('/desk/identity')->submit({}, 'form[action$="/identity/registry"]')
   ->follow;
 ok($b->dom->at('#birth_year'), 'registry no: the birth date is asked for');
+is_deeply([ map { $b->dom->at($_)->{value} } '#birth_day', '#birth_year' ],
+          [ map { fa($_) } @{ $person->{birth} }[0, 2] ],
+          'with the one that was refused');
+is($b->dom->at('#birth_month option[selected]')->{value},
+   $person->{birth}[1], 'and its month');
 $b->submit({ birth_day => 30, birth_month => 12, birth_year => 1367 });
 is($b->status, 422, 'an unreal one');
 is($b->error('birth_day'), 'خطا: ' . msg('birth_date_leap', year => 1367),

@@ -258,6 +258,8 @@ CREATE OR REPLACE FUNCTION birth_date_set(p_birth_date date)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
+DECLARE
+    v_old       date := (me_person()).birth_date;
 BEGIN
     UPDATE persons
        SET birth_date = p_birth_date, registry_step = 'open',
@@ -269,8 +271,13 @@ BEGIN
         PERFORM fail('CR409', 'identity_done');
     END IF;
 
-    PERFORM audit_person('birth_date_changed', 'person',
-                         context_id('person')::text);
+    -- the form comes with the old one, which may be sent again
+
+    IF v_old IS DISTINCT FROM p_birth_date THEN
+        PERFORM audit_person('birth_date_changed', 'person',
+                             context_id('person')::text);
+    END IF;
+
     RETURN true;
 END
 $$;

@@ -184,7 +184,8 @@ corr_reply_common(corr_page_t *p, ngx_uint_t tpl)
 }
 
 
-/* An ended session is no success: what says so must not look like one. */
+/* Neither an ended session nor a step without a yes is a success: what says so
+   must not look like one. */
 
 void
 corr_reply_flash(corr_page_t *p, ngx_uint_t message)
@@ -195,6 +196,10 @@ corr_reply_flash(corr_page_t *p, ngx_uint_t message)
 
     corr_view_flag(p->view, "flash_note",
                    message == CORR_MSG_SESSION_ENDED
+                   || message == CORR_MSG_FLASH_MOBILE_STEP_NO
+                   || message == CORR_MSG_FLASH_REGISTRY_STEP_NO
+                   || message == CORR_MSG_MOBILE_STEP_UNKNOWN
+                   || message == CORR_MSG_REGISTRY_STEP_UNKNOWN
                    || message == CORR_MSG_FLASH_DRAFT_LEFT
                    || message == CORR_MSG_FLASH_REPLY_LEFT);
 }

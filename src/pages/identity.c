@@ -12,6 +12,9 @@
 
 #include "shared.h"
 
+#include "../lib/digits.h"
+#include "../lib/jalali.h"
+#include "../lib/value_text.h"
 #include "../services/gateway.h"
 #include "../services/identity_job.h"
 
@@ -30,6 +33,10 @@ typedef struct {
 
 static ngx_int_t corr_identity_find(corr_page_t *p);
 static ngx_int_t corr_identity_show(corr_page_t *p);
+static void corr_identity_said(corr_page_t *p, corr_rows_t *rows);
+static void corr_identity_fill(corr_page_t *p, int64_t birth_date);
+static void corr_identity_fill_int(corr_page_t *p, const char *name,
+    int64_t n);
 static ngx_int_t corr_identity_mobile(corr_page_t *p);
 static ngx_int_t corr_identity_registry(corr_page_t *p);
 static ngx_int_t corr_identity_names(corr_page_t *p);
@@ -41,6 +48,7 @@ static ngx_int_t corr_identity_wait(corr_page_t *p, corr_rows_t *rows);
 static ngx_int_t corr_identity_check_step(corr_page_t *p,
     corr_rows_t *rows);
 static ngx_int_t corr_identity_checked(corr_page_t *p);
+static ngx_int_t corr_identity_redirect(corr_page_t *p);
 
 
 static const corr_rule_t  corr_identity_rules[] = {
@@ -108,6 +116,11 @@ corr_identity_show(corr_page_t *p)
 
     corr_view_flag(p->view, "form_shut", shut && p->session.level < 3);
 
+    if (!p->again) {
+        corr_identity_said(p, rows);
+        corr_identity_fill(p, corr_rows_int(rows, 0, "birth_date"));
+    }
+
     corr_form_view(p, corr_identity_rules);
 
     if (corr_gateway_wants_names(p->worker->gateways,
@@ -118,6 +131,76 @@ corr_identity_show(corr_page_t *p)
     }
 
     return corr_reply_page(p, CORR_TPL_IDENTITY);
+}
+
+
+/*
+ * What came of the step that ?asked= names: on top of the page, where whoever
+ * has pressed its button looks.  As it is now, so that a page that is loaded
+ * again says nothing old.
+ */
+
+static void
+corr_identity_said(corr_page_t *p, corr_rows_t *rows)
+{
+    ngx_uint_t  mobile;
+    corr_str_t  asked, state;
+
+    asked = corr_query(p, "asked");
+    mobile = corr_str_is(asked, "mobile");
+
+    if (!mobile && !corr_str_is(asked, "registry")) {
+        return;
+    }
+
+    state = corr_rows_text(rows, 0, mobile ? "mobile_step" : "registry_step");
+
+    if (corr_str_is(state, "no")) {
+        corr_reply_flash(p, mobile ? CORR_MSG_FLASH_MOBILE_STEP_NO
+                                   : CORR_MSG_FLASH_REGISTRY_STEP_NO);
+
+    } else if (corr_str_is(state, "pending")) {
+        corr_reply_flash(p, mobile ? CORR_MSG_MOBILE_STEP_UNKNOWN
+                                   : CORR_MSG_REGISTRY_STEP_UNKNOWN);
+
+    } else if (mobile && corr_str_is(state, "yes")
+               && !corr_rows_int(rows, 0, "form_open"))
+    {
+        corr_reply_flash(p, CORR_MSG_MOBILE_STEP_DONE);
+    }
+}
+
+
+/* The date that the registry refused: who mended its year types no more. */
+
+static void
+corr_identity_fill(corr_page_t *p, int64_t birth_date)
+{
+    corr_date_t  date;
+
+    if (corr_jalali_from_days(birth_date, &date) != CORR_OK) {
+        return;
+    }
+
+    corr_identity_fill_int(p, "birth_day", date.day);
+    corr_identity_fill_int(p, "birth_month", date.month);
+    corr_identity_fill_int(p, "birth_year", date.year);
+}
+
+
+static void
+corr_identity_fill_int(corr_page_t *p, const char *name, int64_t n)
+{
+    u_char      *text;
+    corr_str_t   s;
+
+    text = ngx_pnalloc(p->pool, CORR_VALUE_TEXT);
+    if (text == NULL) {
+        return;
+    }
+
+    s = corr_make_str(text, corr_int_text(text, n));
+    corr_form_fill(p, name, corr_digits_persian(&p->alloc, s));
 }
 
 
@@ -242,7 +325,9 @@ corr_identity_asked(corr_page_t *p)
      * shows it
      */
 
-    return corr_reply_redirect(p, "/desk/identity");
+    return corr_str_is(verdict, "first")
+           ? corr_reply_redirect(p, "/desk/identity")
+           : corr_identity_redirect(p);
 }
 
 
@@ -300,5 +385,16 @@ corr_identity_checked(corr_page_t *p)
 {
     corr_relay_wake(p->worker->relay);
 
-    return corr_reply_redirect(p, "/desk/identity");
+    return corr_identity_redirect(p);
+}
+
+
+static ngx_int_t
+corr_identity_redirect(corr_page_t *p)
+{
+    corr_identity_page_t  *ctx = p->data;
+
+    return corr_reply_redirect(p, ngx_strcmp(ctx->step, "mobile") == 0
+                                  ? "/desk/identity?asked=mobile"
+                                  : "/desk/identity?asked=registry");
 }

@@ -142,6 +142,10 @@ call_leaves('a refusal', 'nobody - refused route /desk 10.1.0.5',
 # Identity and the person's own data -----------------------------------------------
 
 person_leaves(\%ali, "birth_date_changed person $ali{id}", 'birth_date_set',
+              '1991-03-21');
+leaves('the same date again',
+       sub { $pg->person($db, \%ali, 'birth_date_set', '1991-03-21') }, '');
+person_leaves(\%ali, "birth_date_changed person $ali{id}", 'birth_date_set',
               '1990-03-21');
 leaves('Shahkar’s answer', sub { $pg->identity($db, \%ali, 'mobile', 'yes') },
        "person $ali{id} identity_mobile person $ali{id} 10.0.0.1");
