@@ -422,4 +422,16 @@ is join(', ', grep { !$left{$_} } sort keys %action), '',
 is join(', ', grep { !$action{$_} } sort keys %left), '',
    'nor any line that nobody writes';
 
+# who reads the audit reads it in words
+
+my %word;
+
+open my $texts, '<:encoding(UTF-8)', "$FindBin::Bin/../../html/messages.txt"
+    or die $!;
+/^action_(\w+):/ and $word{$1} = 1 while <$texts>;
+close $texts;
+
+is join(', ', grep { !$word{$_} } sort keys %action), '',
+   'each action has its words';
+
 done_testing;
