@@ -372,7 +372,7 @@ $p->db->do(q{INSERT INTO events (letter_id, kind, actor, visibility, body)
                FROM letters WHERE tracking_code = ?}, undef, $code);
 
 $b->get('/desk');
-like($b->text, qr/پاسخ تازه/, 'the desk tells of an answer');
+like($b->text, qr/پیام تازه/, 'the desk tells of an answer');
 $b->get("/desk/letters/$code");
 like($b->text, qr/پاسخ شما/, 'the answer');
 like($b->text, qr/تازه/, 'is new');
