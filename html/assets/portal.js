@@ -367,6 +367,38 @@ function upload(form) {
 
 
 /*
+ * The clerk's list as it was shown last in this tab: a letter leads back to
+ * its tab, filters and page, and on to the letter below it.
+ */
+
+const LIST = "inbox";
+
+function inbox(table) {
+  const url = new URL(location.href);
+  url.searchParams.delete("flash");
+  const letters = [...table.querySelectorAll("td.main a")].map((a) => a.pathname);
+  try {
+    sessionStorage.setItem(LIST, JSON.stringify({ list: url.pathname + url.search, letters }));
+  } catch { /* then back is the first tab */ }
+}
+
+function wayBack(link) {
+  let kept;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(LIST));
+  } catch { /* as without a script */ }
+  if (kept?.list.split("?")[0] !== link.pathname) return;
+  link.href = kept.list;
+  const here = kept.letters.findIndex((at) => `${location.pathname}/`.startsWith(`${at}/`));
+  const next = here < 0 ? undefined : kept.letters[here + 1];
+  const onward = doc.querySelector("[data-inbox-next]");
+  if (!next || !onward) return;
+  onward.href = next;
+  onward.hidden = false;
+}
+
+
+/*
  * A letter that stayed open: has anything arrived since?  Asked when the
  * clerk comes back to the page, not by the clock: that would keep the
  * session alive.
@@ -460,6 +492,8 @@ function start(root) {
   each("[data-captcha]", captcha);
   each("[data-files]", files);
   each("[data-upload]", upload);
+  each("[data-inbox]", inbox);
+  each("[data-inbox-back]", wayBack);
   each("[data-changed]", changed);
   each("[data-draft]", draft);
   each("[data-print]", (b) => b.addEventListener("click", () => print()));

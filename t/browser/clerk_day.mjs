@@ -23,6 +23,7 @@ await run(async () => {
     await canned(manager);
 
     const clerk = await enter('clerk', true);
+    await onward(clerk);
     await search(clerk, citizen);
     await register(clerk, citizen);
     await refer(clerk, citizen);
@@ -133,6 +134,30 @@ async function canned(page) {
     await submit(page, 'form[action$="/canned"] button.btn');
     like(page.url(), /flash=/, 'a canned reply');
     await look(page, 'canned');
+}
+
+
+// From letter to letter, and back to the list they were opened from.
+
+async function onward(page) {
+    const list = `${base}/clerk/?tab=new&status=registered`;
+    const next = page.locator('[data-inbox-next]');
+
+    await page.goto(list);
+
+    const letters = await page.locator('td.main a').evaluateAll((links) =>
+        links.map((a) => a.href));
+
+    await page.locator('td.main a').first().click();
+    await page.waitForURL(letters[0]);
+    await next.click();
+    await page.waitForURL(letters[1]);
+    ok(true, 'the next letter of the list');
+    ok(letters.length > 2 || !await next.isVisible(),
+       'behind the last there is none');
+    await page.locator('[data-inbox-back]').click();
+    await page.waitForURL(list);
+    ok(true, 'back to the same list');
 }
 
 
