@@ -48,6 +48,10 @@ SELECT (SELECT extract(epoch FROM now() - created_at)::bigint
 -- Those of the last day, and all that are on their way.  Every state has a
 -- row, also when nothing is in it: a figure that comes and goes makes no
 -- alarm.
+--
+-- Of the newest so many are read as a day may have: that the one so far back
+-- is older is asked first.  PostgreSQL does not know how many are behind a
+-- number, or of a time, and read them all.
 -- name: health_messages
 SELECT s.state, count(m.id) AS messages,
        coalesce(extract(epoch FROM now() - min(m.created_at)), 0)::bigint
@@ -61,9 +65,17 @@ SELECT s.state, count(m.id) AS messages,
         UNION ALL
         SELECT id, state, created_at FROM messages WHERE state = 'unknown'
         UNION ALL
-        SELECT id, state, created_at FROM messages
-         WHERE state IN ('sent', 'delivered', 'failed', 'expired')
-           AND created_at > now() - interval '1 day' AND id > (
-               SELECT coalesce(max(id), 0) - 200000 FROM messages))
+        SELECT n.id, n.state, n.created_at FROM (
+               SELECT id, state, created_at FROM messages
+                ORDER BY id DESC LIMIT (
+                      SELECT coalesce(min(d.most), 200000)
+                        FROM (VALUES (1000), (10000), (50000)) AS d (most)
+                       WHERE (SELECT e.created_at FROM messages AS e
+                               WHERE e.id <= (SELECT max(id) FROM messages)
+                                             - d.most
+                               ORDER BY e.id DESC LIMIT 1)
+                             < now() - interval '1 day')) AS n
+         WHERE n.state IN ('sent', 'delivered', 'failed', 'expired')
+           AND n.created_at > now() - interval '1 day')
         AS m ON m.state = s.state
  GROUP BY s.state ORDER BY s.state;

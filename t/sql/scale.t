@@ -167,6 +167,27 @@ $owner->do(q{UPDATE messages SET state = 'delivered'
               WHERE state IN ('queued', 'sending')});
 cmp_ok blocks('messages_sweep'), '<', 300, 'a sweep behind a long queue';
 
+# Two and a half days of them, and what /metrics asks for are those of one.
+
+$owner->do(q{UPDATE messages AS m SET created_at = now() - (o.newest - m.id)
+                    * interval '6 seconds'
+               FROM (SELECT max(id) AS newest FROM messages) AS o});
+
+my $of_a_day = $owner->selectrow_array(q{SELECT count(*) FROM messages
+    WHERE created_at > now() - interval '1 day'});
+my $blocks = $owner->selectrow_array(q{SELECT pg_relation_size('messages')
+    / current_setting('block_size')::int});
+
+is_deeply { map { @$_{qw(state messages)} }
+            @{ $pg->call($db, 'health_messages') } },
+    { delivered => $of_a_day, map { $_ => 0 } qw(queued sending unknown sent
+                                                 failed expired) },
+    "$of_a_day messages of a day";
+$owner->do(q{UPDATE messages SET created_at = created_at - interval '1 day'});
+$owner->do('VACUUM (ANALYZE) messages');
+cmp_ok blocks('health_messages'), '<', $blocks / 10,
+       "of none that day, not all $blocks blocks";
+
 cmp_ok blocks('clerk_search', $clerk, '100000777', undef, 26, (undef) x 4),
        '<', $most, 'a search by code';
 is @{ $pg->call($db, 'clerk_search', $clerk, 'گمرک', undef, 26,
