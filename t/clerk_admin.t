@@ -560,6 +560,22 @@ is($p->value(q{SELECT count(*) FROM audit WHERE action = 'read'
    'the export stands in the audit itself');
 
 
+# A thousand letters go to a colleague in one transaction, and these are more.
+
+$p->sql(q{INSERT INTO letters (id, tracking_code, person_id, person_kind,
+        first_name, last_name, father_name, birth_date, national_code, mobile,
+        address, subject, owner_id) OVERRIDING SYSTEM VALUE
+    SELECT 10000 + n, 'many' || n, l.person_id, 'natural', '', '', '', l.birth_date,
+           l.national_code, l.mobile, '', 'x', ?
+      FROM letters AS l, generate_series(1, 1100) AS n
+     WHERE l.tracking_code = ?}, $id, $code);
+$admin->get("/clerk/staff/$id/handover");
+$admin->submit({ to => $clerk_id });
+is($admin->status, 303, 'eleven hundred letters are handed over');
+is($p->value('SELECT count(*) FROM letters WHERE owner_id = ?', $id), 0,
+   'all of them');
+
+
 # The proof ------------------------------------------------------------------------------
 
 ok(wait_until(20, sub { $p->value('SELECT count(*) FROM audit_pending') == 0 }),

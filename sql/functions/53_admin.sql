@@ -463,16 +463,19 @@ BEGIN
 END
 $$;
 
--- staff_handover(from, to) → letters, tickets: how many moved.  Manager,
--- admin.  A line of the audit for each letter, and one for all.  CR422 to:staff_unknown (not active, or an expert), to:substitute_same.
+-- staff_handover(from, to) → letters, tickets: how many moved, more: there may
+-- be other letters, and it is to be called again.  Manager, admin.  A thousand
+-- letters at once, which nobody can work at meanwhile: ten thousand in one go
+-- took longer than a statement may.  A line of the audit for each, and one for
+-- all.  CR422 to:staff_unknown (not active, or an expert), to:substitute_same.
 CREATE OR REPLACE FUNCTION staff_handover(p_from bigint, p_to bigint)
-RETURNS TABLE (letters_moved integer, tickets_moved integer)
+RETURNS TABLE (letters_moved integer, tickets_moved integer, more boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_me        staff := me_staff('manager,admin');
-    v_letter    record;
+    v_most      CONSTANT integer := 1000;
 BEGIN
     IF p_from = p_to THEN
         PERFORM fail('CR422', 'to:substitute_same');
@@ -486,26 +489,42 @@ BEGIN
         PERFORM fail('CR422', 'to:staff_unknown');
     END IF;
 
-    letters_moved := 0;
+    -- What event_add() does for one, and the audit's lines.
+    WITH held AS MATERIALIZED (
+        SELECT l.id FROM letters AS l
+         WHERE l.owner_id = p_from AND l.closed_at IS NULL
+         ORDER BY l.id LIMIT v_most FOR NO KEY UPDATE),
+    moved AS (
+        UPDATE letters AS l
+           SET owner_id = p_to, updated_at = now(), version = l.version + 1
+          FROM held AS h WHERE l.id = h.id
+        RETURNING l.id, l.tracking_code),
+    told AS (
+        INSERT INTO events (letter_id, kind, actor, staff_id, for_id,
+                            visibility)
+        SELECT m.id, 'taken', 'staff', p_to, p_from, 'internal'
+          FROM moved AS m ORDER BY m.id),
+    lines AS (
+        INSERT INTO audit AS a (actor, actor_id, action, object, object_id,
+                                address, details)
+        SELECT 'staff', v_me.id, 'handed_over', 'letter', m.tracking_code,
+               context_address(),
+               jsonb_build_object('from', p_from, 'to', p_to)
+          FROM moved AS m ORDER BY m.id
+        RETURNING a.id),
+    pending AS (
+        INSERT INTO audit_pending (audit_id) SELECT n.id FROM lines AS n)
+    SELECT count(*) INTO letters_moved FROM moved;
 
-    FOR v_letter IN
-        SELECT id, tracking_code FROM letters
-         WHERE owner_id = p_from AND closed_at IS NULL
-         ORDER BY id FOR NO KEY UPDATE
-    LOOP
-        UPDATE letters SET owner_id = p_to, updated_at = now(),
-                           version = version + 1
-         WHERE id = v_letter.id;
-        PERFORM event_add(v_letter.id, 'taken', 'staff', p_to, p_from,
-                          'internal');
-        PERFORM audit_staff('handed_over', 'letter', v_letter.tracking_code,
-            jsonb_build_object('from', p_from, 'to', p_to));
-        letters_moved := letters_moved + 1;
-    END LOOP;
+    more := letters_moved = v_most;
+    tickets_moved := 0;
 
-    UPDATE tickets SET owner_id = p_to
-     WHERE owner_id = p_from AND status <> 'closed';
-    GET DIAGNOSTICS tickets_moved = ROW_COUNT;
+    IF NOT more THEN
+        UPDATE tickets SET owner_id = p_to
+         WHERE owner_id = p_from AND status <> 'closed';
+        GET DIAGNOSTICS tickets_moved = ROW_COUNT;
+    END IF;
+
     PERFORM audit_staff('handed_over', 'staff', p_from::text,
         jsonb_build_object('to', p_to, 'letters', letters_moved,
                            'tickets', tickets_moved));

@@ -152,9 +152,9 @@ SELECT staff_disable($1::bigint) AS ok;
 -- name: staff_enable
 SELECT staff_enable($1::bigint) AS ok;
 
---   $1 from, $2 to → letters_moved, tickets_moved
+--   $1 from, $2 to → letters_moved, tickets_moved, more: to be called again
 -- name: staff_handover
-SELECT letters_moved, tickets_moved
+SELECT letters_moved, tickets_moved, more
   FROM staff_handover($1::bigint, $2::bigint);
 
 --   $1 absent, $2 substitute, $3 from, $4 to

@@ -50,6 +50,7 @@ static ngx_int_t corr_staff_enabled(corr_page_t *p);
 static ngx_int_t corr_handover_find(corr_page_t *p);
 static ngx_int_t corr_handover_show(corr_page_t *p);
 static ngx_int_t corr_handover_do(corr_page_t *p);
+static ngx_int_t corr_handover_portion(corr_page_t *p);
 static ngx_int_t corr_handover_done(corr_page_t *p);
 static ngx_int_t corr_substitute_set(corr_page_t *p);
 static ngx_int_t corr_substitute_end(corr_page_t *p);
@@ -643,8 +644,18 @@ corr_handover_do(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    /* again: nothing is left to move */
+    return corr_handover_portion(p);
+}
 
+
+/*
+ * So many letters at once that nobody waits for long; when one of the portions
+ * fails, the form again moves what is left.
+ */
+
+static ngx_int_t
+corr_handover_portion(corr_page_t *p)
+{
     corr_db_begin(p, CORR_WRITE);
 
     corr_db_add(p, CORR_SQL_STAFF_HANDOVER,
@@ -658,6 +669,10 @@ corr_handover_do(corr_page_t *p)
 static ngx_int_t
 corr_handover_done(corr_page_t *p)
 {
+    if (corr_rows_get(corr_db_rows(p, 0), 0, "more").n) {
+        return corr_handover_portion(p);
+    }
+
     return corr_reply_redirect(p, "/staff/%L/disable?flash=handed_over",
                                corr_admin_id(p->params[0]));
 }

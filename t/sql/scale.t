@@ -275,6 +275,36 @@ for my $what (sort keys %filter) {
            'without reading the others';
 }
 
+# Somebody leaves who has 2,345 letters: they go in portions, each with its
+# lines, and nobody waits for more than a thousand.
+
+my $manager = $pg->make_staff('manager');
+
+$owner->do(q{UPDATE letters SET owner_id = ?, closed_at = NULL
+              WHERE id IN (SELECT id FROM letters ORDER BY id LIMIT 2345)},
+           undef, $gone);
+
+my $handed = q{SELECT count(DISTINCT object_id) FROM audit AS a
+    JOIN audit_pending AS p ON p.audit_id = a.id
+   WHERE action = 'handed_over' AND object = 'letter'};
+
+for ([ 1000, 0, 1 ], [ 1000, 0, 1 ], [ 345, 1, 0 ], [ 0, 0, 0 ]) {
+    $owner->do(q{INSERT INTO tickets (person_id, subject, owner_id)
+                 SELECT min(id), 'x', ? FROM persons}, undef, $gone)
+        if $_->[0] == 345;
+    my $before = $owner->selectrow_array($handed);
+    my $done = $pg->staff($db, $manager, 'staff_handover', $gone, $other)->[0];
+    is_deeply [ @$done{qw(letters_moved tickets_moved more)} ], $_,
+        "handed over: $_->[0]";
+    is $owner->selectrow_array($handed) - $before, $_->[0], 'in the audit';
+}
+
+is $owner->selectrow_array(q{SELECT count(*) FROM letters AS l
+       JOIN events AS e ON e.letter_id = l.id AND e.kind = 'taken'
+        AND e.staff_id = l.owner_id AND e.for_id = ?
+      WHERE l.owner_id = ? AND l.version = 2}, undef, $gone, $other), 2345,
+   'all of them, and in the timeline';
+
 is_deeply $db->selectcol_arrayref(
     q{SELECT current_setting(n) FROM unnest(ARRAY['jit',
       'max_parallel_workers_per_gather']) AS n}), [ 'off', 0 ],
