@@ -124,6 +124,8 @@ is($b->get('/desk')->status, 303, 'a clerk is no citizen');
 my $csrf = $b->get('/clerk/')->csrf;
 is($b->post('/clerk/logout', { csrf => undef })->status, 403, 'no csrf');
 is($b->post('/clerk/logout', { csrf => $csrf })->status, 303, 'out');
+is($b->header('Clear-Site-Data'), '"cache", "storage"',
+   'and what the browser kept is cleared');
 is($b->path, '/clerk/login?flash=logged_out', 'to the log-in');
 is($b->get('/clerk/')->status, 303, 'the session is over');
 

@@ -325,7 +325,8 @@ my $cookie = $b->cookie('correspondence');
 $b->get('/desk');
 $b->post('/logout', {});
 is($b->path, '/login?flash=logged_out', 'logged out');
-is($b->header('Clear-Site-Data'), '"cache"', 'and the cache is cleared');
+is($b->header('Clear-Site-Data'), '"cache", "storage"',
+   'and what the browser kept is cleared');
 is($b->follow->flash, msg('flash_logged_out'), 'the page says so');
 is($p->browser->get('/desk', { Cookie => "correspondence=$cookie" })->path,
    '/login?ended=1&next=%2Fdesk', 'the cookie is dead');

@@ -19,7 +19,6 @@ static ngx_int_t corr_clerk_totp_done(corr_page_t *p);
 static ngx_int_t corr_clerk_inbox_go(corr_page_t *p);
 static ngx_int_t corr_clerk_logout(corr_page_t *p);
 static ngx_int_t corr_clerk_logout_noted(corr_page_t *p);
-static ngx_int_t corr_clerk_logout_done(corr_page_t *p);
 
 
 static const corr_rule_t  corr_clerk_totp_rules[] = {
@@ -184,14 +183,7 @@ corr_clerk_logout(corr_page_t *p)
 static ngx_int_t
 corr_clerk_logout_noted(corr_page_t *p)
 {
-    return corr_session_end(p, corr_clerk_logout_done);
-}
-
-
-static ngx_int_t
-corr_clerk_logout_done(corr_page_t *p)
-{
-    return corr_reply_redirect(p, "/login?flash=logged_out");
+    return corr_session_end(p, corr_signin_left);
 }
 
 

@@ -8,7 +8,6 @@
 
 static ngx_int_t corr_logout(corr_page_t *p);
 static ngx_int_t corr_logout_noted(corr_page_t *p);
-static ngx_int_t corr_logout_done(corr_page_t *p);
 
 
 const corr_step_pt  corr_login_steps[] = {
@@ -58,18 +57,5 @@ corr_logout(corr_page_t *p)
 static ngx_int_t
 corr_logout_noted(corr_page_t *p)
 {
-    return corr_session_end(p, corr_logout_done);
-}
-
-
-static ngx_int_t
-corr_logout_done(corr_page_t *p)
-{
-    if (corr_reply_header(p, "Clear-Site-Data", CORR_STR("\"cache\""))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return corr_reply_redirect(p, "/login?flash=logged_out");
+    return corr_session_end(p, corr_signin_left);
 }

@@ -225,3 +225,17 @@ corr_signin_done(corr_page_t *p)
 
     return corr_flow_again(p, 422);
 }
+
+
+ngx_int_t
+corr_signin_left(corr_page_t *p)
+{
+    if (corr_reply_header(p, "Clear-Site-Data",
+                          CORR_STR("\"cache\", \"storage\""))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return corr_reply_redirect(p, "/login?flash=logged_out");
+}

@@ -25,6 +25,12 @@ ngx_int_t corr_signin_wait(corr_page_t *p, corr_rows_t *rows,
     const char *field, ngx_uint_t message);
 
 
+/*
+ * Whose session has ended: back to the door, and the browser forgets what it
+ * kept of the pages (the clerk's list of letters stands in sessionStorage).
+ */
+ngx_int_t corr_signin_left(corr_page_t *p);
+
 /* login.c, clerk_login.c: whose session has begun. */
 ngx_int_t corr_login_desk(corr_page_t *p);
 ngx_int_t corr_clerk_login_totp(corr_page_t *p);
