@@ -429,9 +429,19 @@ is($clerk->submit({ final => 1 }, 'form[action$="/reply"]')->status, 422,
 like(summary($clerk), qr/\{\{company_name\}\}/, 'says where');
 
 
+# Which of the page's forms stand open.
+
+sub opened {
+    map { $_->at('form')->attr('action') =~ m{/([a-z-]+)$} }
+        $_[0]->dom->find('details.task[open]')->each;
+}
+
+
 # The final reply, once.
 
 $seen = $p->last_message($who->{mobile});
+$clerk->get(at($code));
+is_deeply([ opened($clerk) ], [ 'reply' ], 'the reply is open');
 $clerk->post(at($code) . '/reply', { %typed, body => '',
                                      canned_id => $canned });
 done($clerk->submit({ body => 'پاسخ نهایی ما' }, 'form[action$="/reply"]'),
@@ -456,6 +466,7 @@ is(scalar(grep { $_->{text} =~ /^یک پاسخ/ } $p->messages($who->{mobile})),
 refused($clerk2->post(at($code) . '/close', { submission_key => key() }), 409,
         'letter_taken', 'closing what a colleague has');
 $clerk->get(at($code));
+is_deeply([ opened($clerk) ], [ 'close' ], 'what comes next is open');
 done($clerk->submit({}, 'form[action$="/close"]'), 'closed', 'closing');
 ok(!letter($clerk, $code)->{can_reply}, 'nothing more to do');
 refused($clerk->post(at($code) . '/reply', { submission_key => key(),

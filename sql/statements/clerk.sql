@@ -156,6 +156,7 @@ SELECT l.id AS letter_id, l.version, l.tracking_code, l.subject, l.body,
        w.works AND w.held AND l.open_referrals = 0
            AND l.open_corrections = 0 AS can_close,
        l.answered_at IS NULL AS close_needs_reason,
+       l.status = 'answered' AS is_answered,
        w.works AND l.closed_at IS NOT NULL AS can_reopen,
        w.works AND l.person_kind = 'legal' AND NOT l.position_proven
            AS can_prove_position
