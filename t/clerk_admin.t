@@ -79,7 +79,7 @@ is($admin->post('/clerk/units', { name => 'ن', code => 'n',
 # Settings -----------------------------------------------------------------------
 
 $admin->get('/clerk/settings');
-is($admin->dom->at('#due_days')->val, 10, 'what holds until it is set');
+is($admin->dom->at('#due_days')->val, fa(10), 'what holds until it is set');
 $admin->submit({ due_days => '۷', tickets_day => 0 });
 is($admin->status, 422, 'none at all');
 like($admin->text, qr/\Q$message{setting_wrong}\E/, 'says what may be');
@@ -90,7 +90,7 @@ is($admin->status, 303, 'saved') or diag $admin->text;
 is($p->value('SELECT string_agg(name || value, $$ $$ ORDER BY name)
                 FROM settings'), 'due_days7 tickets_day4',
    'those that changed');
-is($admin->follow->dom->at('#due_days')->val, 7, 'are shown');
+is($admin->follow->dom->at('#due_days')->val, fa(7), 'are shown');
 is($p->value(q{SELECT count(*) FROM audit WHERE action = 'setting_set'}), 2,
    'and stand in the audit');
 is($p->value('SELECT setting_int($$due_days$$)'), 7, 'and hold');
