@@ -206,6 +206,21 @@ for my $what (sort keys %refused) {
        "$what: in the summary");
 }
 
+# all at once: the summary goes down the page, as the fields do
+
+$b->get('/desk/letters/new');
+$b->submit({ person_kind => 'legal', address => ' ', subject => '',
+             file => [ [ 'a.txt', 'hello', 'text/plain' ] ] },
+           'form[enctype]');
+is($b->dom->find('#error-summary a')->map(sub { $_->{href} =~ s/^#//r })
+          ->join(' '),
+   join(' ', grep { $b->dom->at("#error-$_") }
+        map { $_->{name} // () }
+        $b->dom->find('form[data-upload] :is(input, textarea)')->each),
+   'errors stand in the order of their fields');
+like($b->dom->at('#error-summary')->to_string, qr/position.*subject.*file/s,
+     'eight of them');
+
 is($p->value(q{SELECT count(*) FROM letters WHERE subject = 'رد'}), 0,
    'nothing of it is stored');
 

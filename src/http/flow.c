@@ -11,6 +11,7 @@
 #include "body.h"
 #include "counters.h"
 #include "db.h"
+#include "form.h"
 #include "reply.h"
 #include "router.h"
 #include "session.h"
@@ -437,6 +438,8 @@ corr_flow_again(corr_page_t *p, ngx_uint_t status)
 
     p->again = 1;
     p->status = status;
+
+    corr_form_errors_sort(p);
 
     return corr_flow_steps(p, p->route->again);
 }

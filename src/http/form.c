@@ -31,6 +31,7 @@ static void corr_form_key_mark(corr_page_t *p, size_t file,
     const u_char *key, u_char *mark);
 static ngx_uint_t corr_form_said(corr_page_t *p, const char *field,
     corr_str_t text);
+static ngx_uint_t corr_form_rank(corr_value_t error);
 static void corr_form_show(corr_page_t *p, corr_view_t *at,
     corr_str_t value);
 static ngx_uint_t corr_form_reason(corr_page_t *p, const corr_rule_t *rule,
@@ -489,6 +490,58 @@ corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     at = corr_view_object(corr_view_object(p->view, "form"), field);
     corr_view_cstr(at, "name", field);
     corr_view_text(at, "error", text);
+}
+
+
+void
+corr_form_errors_sort(corr_page_t *p)
+{
+    unsigned       i;
+    corr_str_t     key;
+    ngx_uint_t     rank;
+    corr_list_t   *sorted;
+    corr_value_t   errors;
+
+    key = CORR_STR("errors");
+
+    if (!corr_view_get(p->view, key, corr_name_hash(key), &errors)) {
+        return;
+    }
+
+    sorted = corr_list_create(&p->alloc);
+    if (sorted == NULL) {
+        return;
+    }
+
+    for (rank = 0; rank < 3; rank++) {
+        for (i = 0; i < corr_list_length(errors.list); i++) {
+            if (corr_form_rank(corr_list_at(errors.list, i)) == rank
+                && corr_list_push(sorted, corr_list_at(errors.list, i))
+                   != CORR_OK)
+            {
+                return;
+            }
+        }
+    }
+
+    errors.list = sorted;
+    corr_view_set(p->view, key, errors);
+}
+
+
+static ngx_uint_t
+corr_form_rank(corr_value_t error)
+{
+    corr_str_t    key;
+    corr_value_t  field;
+
+    key = CORR_STR("field");
+
+    if (!corr_view_get(error.object, key, corr_name_hash(key), &field)) {
+        return 0;
+    }
+
+    return corr_str_is(field.s, "captcha") ? 2 : corr_str_is(field.s, "file");
 }
 
 

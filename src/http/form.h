@@ -82,6 +82,12 @@ void corr_form_error(corr_page_t *p, const char *field, ngx_uint_t message,
     corr_view_t *values);
 
 /*
+ * Files and captchas are judged before the fields that stand above them:
+ * their errors go to the end of the summary, where they stand on the page.
+ */
+void corr_form_errors_sort(corr_page_t *p);
+
+/*
  * Puts form.NAME {name value error} into the view for each rule, with what
  * was typed; values already there (set by corr_form_fill) stay.
  */

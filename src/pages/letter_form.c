@@ -44,10 +44,17 @@ static void corr_letter_fill(corr_page_t *p, corr_rows_t *rows,
 static corr_str_t corr_letter_uuid(corr_page_t *p, corr_str_t text);
 
 
-static const corr_rule_t  corr_letter_rules[] = {
+/* Checked in the order of the page: the kind, the company, the letter. */
+
+static const corr_rule_t  corr_kind_rules[] = {
     { "person_kind", CORR_RULE_CHOICE, CORR_REQUIRED, 0, 0,
       CORR_MSG_PERSON_KIND_REQUIRED, CORR_MSG_PERSON_KIND_WRONG,
       "natural legal" },
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
+
+static const corr_rule_t  corr_letter_rules[] = {
     { "address", CORR_RULE_TEXT, CORR_REQUIRED, 0, CORR_ADDRESS_MAX,
       CORR_MSG_ADDRESS_REQUIRED, CORR_MSG_ADDRESS_WRONG, NULL },
     { "subject", CORR_RULE_LINE, CORR_REQUIRED, 0, 0,
@@ -304,7 +311,7 @@ corr_letter_check(corr_page_t *p)
     rules = corr_letter_limits(p, corr_letter_rules,
                                sizeof(corr_letter_rules));
 
-    if (rules == NULL || corr_form_check(p, rules) != NGX_OK) {
+    if (rules == NULL || corr_form_check(p, corr_kind_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -324,6 +331,10 @@ corr_letter_check(corr_page_t *p)
             corr_form_error(p, "company_name",
                             CORR_MSG_COMPANY_NAME_REQUIRED, NULL);
         }
+    }
+
+    if (corr_form_check(p, rules) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     corr_letter_files(p);
@@ -770,6 +781,7 @@ corr_letter_show(corr_page_t *p)
     companies = corr_db_rows(p, 1);
 
     corr_view_row(corr_view_object(p->view, "person"), person, 0);
+    corr_form_view(p, corr_kind_rules);
     corr_form_view(p, corr_letter_rules);
     corr_form_view(p, corr_company_rules);
     corr_form_key(p);
