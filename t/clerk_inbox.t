@@ -131,6 +131,32 @@ like($clerk->dom->at('main')->all_text, qr/دیرشده/, 'late ones say so');
 like($clerk->get('/clerk/?tab=undelivered')->text, qr/پیامک نرسید/,
      'undelivered ones too');
 
+# What somebody else has done last is seen, until a colleague does something.
+
+sub news {
+    my ($code) = @_;
+    my ($row) = grep { $_->{tracking_code} eq $code }
+                @{ $clerk->json('/clerk/?tab=mine')->{letters} };
+
+    return $row->{news};
+}
+
+my $referral = $p->value('SELECT max(id) FROM referrals');
+
+is(news($water), undef, 'referred by the secretariat: no news');
+$expert->post("/clerk/referrals/$referral/answer",
+              { submission_key => key(), body => 'بلامانع است' })
+       ->expect(303, 'the answer');
+is(news($water), 'referral_answered', 'an answer of a unit is news');
+like($clerk->get('/clerk/?tab=mine')->text,
+     qr/\Q$message{news_referral_answered}\E/, 'in words');
+unlike($expert->get('/clerk/')->text,
+       qr/\Q$message{news_referral_answered}\E/, 'not for an expert');
+$clerk->post("/clerk/letters/$water/note",
+             { submission_key => key(), note_body => 'دیدم' })
+      ->expect(303, 'a note');
+is(news($water), undef, 'and was seen to');
+
 $p->db->do(q{UPDATE letters SET created_at = created_at - interval '40 days'
              WHERE tracking_code = ?}, undef, $late);
 
