@@ -620,14 +620,16 @@ $$;
 
 -- housekeeping(draft_days) → drafts, codes removed.  Once an hour is enough;
 -- several nodes may call it.  Of a table so many rows go at once that all of it
--- stays far below a statement's time: what is left goes an hour later.  The age
--- is asked for twice: what somebody has just taken up again stays.
+-- stays far below a statement's time: what is left goes an hour later.  Of drafts
+-- fewer, each of which takes its files along.  The age is asked for twice: what
+-- somebody has just taken up again stays.
 CREATE OR REPLACE FUNCTION housekeeping(p_draft_days integer)
 RETURNS TABLE (drafts_removed integer, codes_removed integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_most      CONSTANT integer := 20000;
+    v_drafts    CONSTANT integer := 2000;
     v_draft     timestamptz := now() - p_draft_days * interval '1 day';
     v_code      timestamptz := now() - interval '30 days';
     v_key       timestamptz := now() - interval '90 days';
@@ -639,7 +641,7 @@ BEGIN
     IF pg_try_advisory_xact_lock(hashtext('correspondence housekeeping')) THEN
         DELETE FROM drafts WHERE updated_at < v_draft AND id IN (
             SELECT id FROM drafts WHERE updated_at < v_draft
-             ORDER BY updated_at LIMIT v_most);
+             ORDER BY updated_at LIMIT v_drafts);
         GET DIAGNOSTICS drafts_removed = ROW_COUNT;
         -- Caps look back one day; the rest is kept a while for the record.
         DELETE FROM codes WHERE id IN (

@@ -174,4 +174,12 @@ $pg->call($db, 'housekeeping', 14);
 is $owner->selectrow_array('SELECT count(*) FROM submissions
                              WHERE actor_id = 2'), 0, 'the rest the next time';
 
+# Of drafts fewer: their files go with them, and all that names those is asked.
+
+$owner->do(q{INSERT INTO drafts (person_id, updated_at)
+             SELECT min(id), now() - interval '30 days'
+               FROM persons, generate_series(1, 2010) AS n GROUP BY n});
+is $pg->call($db, 'housekeeping', 14)->[0]{drafts_removed}, $_, "$_ drafts"
+    for 2000, 10, 0;
+
 done_testing;
