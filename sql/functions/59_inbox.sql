@@ -309,7 +309,8 @@ BEGIN
         v_newest := CASE WHEN v_role = 'expert' THEN
             correspondence.unit_letters(v_units, 'all', v_after IS NOT NULL,
                                         ' LIMIT $14')
-            || ' JOIN correspondence.letters AS l ON l.id = r.letter_id '
+            || ' CROSS JOIN LATERAL (SELECT n.* FROM correspondence.letters '
+            'AS n WHERE n.id = r.letter_id OFFSET 0) AS l '
             'WHERE ' || v_where || v_filters
             || ' ORDER BY r.letter_at DESC, r.letter_id DESC'
         ELSE
@@ -321,7 +322,8 @@ BEGIN
 
         -- A common word fills the page from the newest letters: of some
         -- thousands, and of more when there it was not rare.  Only a rare
-        -- one needs the index of words, and then finds few.
+        -- one needs the index of words, and then finds few; OFFSET keeps it
+        -- from here, where a beginning of words is believed to be rare.
         FOREACH v_window IN ARRAY ARRAY[2000, 20000] LOOP
             EXECUTE 'SELECT array_agg(f.id) FROM (SELECT l.id FROM '
                  || v_newest || ' LIMIT $9) AS f'

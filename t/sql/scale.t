@@ -201,6 +201,12 @@ is_deeply [ map { $_->{tracking_code} }
         . 'ORDER BY l.created_at DESC, l.id DESC', undef, $expert),
     'an expert finds those of the unit';
 
+# What all letters have, of which PostgreSQL knows no more than that it is the
+# beginning of a word.
+cmp_ok blocks('clerk_search', $_, 'واژه', undef, 26, (undef) x 4), '<', $most,
+       'the beginning of a word that each letter has'
+    for $clerk, $expert;
+
 # A year of the audit, 100,000 lines (1,400 blocks) and some of the same moment: every filter
 # against a plain query, none by reading what it passes over.  Two have one name,
 # of whom one left in the first months.
