@@ -201,6 +201,27 @@ is_deeply [ map { $_->{tracking_code} }
         . 'ORDER BY l.created_at DESC, l.id DESC', undef, $expert),
     'an expert finds those of the unit';
 
+# Somebody who writes for many: every fifth letter of all is theirs, and a page
+# of one of them shows ten others.
+
+$owner->do(q{UPDATE letters SET person_id = (SELECT min(person_id) FROM letters)
+              WHERE id % 5 = 0});
+$owner->do('VACUUM (ANALYZE) letters');
+
+my ($theirs) = $owner->selectrow_array(q{SELECT tracking_code FROM letters
+    WHERE id % 5 = 0 ORDER BY id LIMIT 1});
+
+is_deeply [ map { $_->{tracking_code} }
+            @{ $pg->call($db, 'clerk_letter_person', $theirs, $clerk) } ],
+    $owner->selectcol_arrayref(q{SELECT tracking_code FROM letters
+        WHERE person_id = (SELECT person_id FROM letters
+                            WHERE tracking_code = $1)
+          AND tracking_code <> $1
+        ORDER BY created_at DESC, id DESC LIMIT 10}, undef, $theirs),
+    'the newest letters of who has thousands';
+cmp_ok blocks('clerk_letter_person', $theirs, $clerk), '<', 60,
+       'and no more of them';
+
 # What all letters have, of which PostgreSQL knows no more than that it is the
 # beginning of a word.
 cmp_ok blocks('clerk_search', $_, 'واژه', undef, 26, (undef) x 4), '<', $most,
