@@ -277,6 +277,11 @@ ok($p->value('SELECT seen_at FROM referrals WHERE id = ?', $technical->{id}),
 ok(!$p->value('SELECT seen_at FROM referrals WHERE id = ?', $legal->{id}),
    'this one alone');
 is($expert->get(at($code))->status, 200, 'the letter too');
+like($expert->dom->at('#tasks')->to_string,
+     qr{/referrals/\d+".*action="[^"]*/note"}s,
+     'what the expert is asked stands above what else can be done');
+unlike($expert->text, qr/ارجاع باز است/,
+       'and how many others are asked is not told');
 ok(!$expert->dom->at('form[action$="/reply"], form[action$="/refer"], '
                      . 'form[action$="/close"]'), 'nothing of a clerk there');
 is($expert->post(at($code) . '/reply', { submission_key => key(),
