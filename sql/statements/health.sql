@@ -69,7 +69,8 @@ SELECT s.state, count(m.id) AS messages,
                SELECT id, state, created_at FROM messages
                 ORDER BY id DESC LIMIT (
                       SELECT coalesce(min(d.most), 200000)
-                        FROM (VALUES (1000), (10000), (50000)) AS d (most)
+                        FROM (VALUES (1000), (5000), (20000), (60000), (120000))
+                             AS d (most)
                        WHERE (SELECT e.created_at FROM messages AS e
                                WHERE e.id <= (SELECT max(id) FROM messages)
                                              - d.most
