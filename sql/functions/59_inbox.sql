@@ -356,3 +356,29 @@ BEGIN
               v_from, v_to, p_count, v_digits, v_number, v_year, v_query;
 END
 $$;
+
+-- A letter in a list, for a member of staff.  news: what came last, while nobody
+-- has done anything since; what units answered is not for an expert.
+CREATE OR REPLACE VIEW inbox_rows AS
+SELECT me.id AS staff_id, l.id, l.tracking_code, l.subject,
+       btrim(l.first_name || ' ' || l.last_name) AS person_name,
+       l.company_name, l.status, l.created_at, l.register_number,
+       u.name AS unit_name, o.name AS owner_name, l.due_on,
+       today() - (l.created_at AT TIME ZONE 'Asia/Tehran')::date AS age_days,
+       l.closed_at IS NULL AND l.answered_at IS NULL
+           AND l.clock_stopped_on IS NULL AND l.due_on < today()
+           AS is_overdue,
+       l.owner_id IS NULL AND l.closed_at IS NULL AS is_new,
+       l.undelivered AS sms_failed, l.closed_at IS NOT NULL AS is_closed,
+       (SELECT e.kind
+          FROM (SELECT kind FROM events WHERE letter_id = l.id
+                 ORDER BY id DESC LIMIT 1) AS e
+         WHERE l.closed_at IS NULL
+           AND (e.kind IN ('followup', 'corrected')
+                OR e.kind IN ('referral_answered', 'referral_returned')
+                   AND me.role <> 'expert')) AS news,
+       page_cursor(l.created_at, l.id) AS cursor
+  FROM staff AS me
+ CROSS JOIN letters AS l
+  LEFT JOIN units AS u ON u.id = l.unit_id
+  LEFT JOIN staff AS o ON o.id = l.owner_id;

@@ -16,7 +16,7 @@ GRANT SELECT ON letters, drafts, events, referrals, corrections, tickets,
     jalali_days, calendar_days, schema_migrations, identity_tasks,
     message_attempts, audit, audit_pending, audit_chain, audit_checks,
     reply_drafts, staff_units, expert_letters, settings_known, inbox_new,
-    inbox_referred, inbox_late, inbox_undelivered
+    inbox_referred, inbox_late, inbox_undelivered, inbox_rows
     TO correspondence_portal;
 
 -- No hash, no secret, no code.

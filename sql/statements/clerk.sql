@@ -73,63 +73,27 @@ SELECT tab, count, more FROM inbox_counts($1::bigint, $2::int);
 
 --   $1 staff, $2 tab, $3 status, $4 unit id, $5 from, $6 to (dates; any may
 --   be NULL), $7 cursor or NULL, $8 count (one more than shown)
--- news: what came last, while nobody has done anything since; what units
--- answered is not for an expert
 -- name: clerk_inbox
-SELECT l.tracking_code, l.subject,
-       btrim(l.first_name || ' ' || l.last_name) AS person_name,
-       l.company_name, l.status, l.created_at, l.register_number,
-       u.name AS unit_name, o.name AS owner_name, l.due_on,
-       today() - (l.created_at AT TIME ZONE 'Asia/Tehran')::date AS age_days,
-       l.closed_at IS NULL AND l.answered_at IS NULL
-           AND l.clock_stopped_on IS NULL AND l.due_on < today()
-           AS is_overdue,
-       l.owner_id IS NULL AND l.closed_at IS NULL AS is_new,
-       l.undelivered AS sms_failed, l.closed_at IS NOT NULL AS is_closed,
-       (SELECT e.kind
-          FROM (SELECT kind FROM events WHERE letter_id = l.id
-                 ORDER BY id DESC LIMIT 1) AS e
-         WHERE l.closed_at IS NULL
-           AND (e.kind IN ('followup', 'corrected')
-                OR e.kind IN ('referral_answered', 'referral_returned')
-                   AND me.role <> 'expert')) AS news,
-       page_cursor(l.created_at, l.id) AS cursor
+SELECT r.tracking_code, r.subject, r.person_name, r.company_name, r.status,
+       r.created_at, r.register_number, r.unit_name, r.owner_name, r.due_on,
+       r.age_days, r.is_overdue, r.is_new, r.sms_failed, r.is_closed, r.news,
+       r.cursor
   FROM inbox($1::bigint, $2::text, $3::text, $4::bigint, $5::date, $6::date,
              $7::text, $8::int) AS i
-  JOIN letters AS l ON l.id = i.id
-  LEFT JOIN units AS u ON u.id = l.unit_id
-  LEFT JOIN staff AS o ON o.id = l.owner_id
-  JOIN staff AS me ON me.id = $1::bigint
- ORDER BY l.created_at DESC, l.id DESC;
+  JOIN inbox_rows AS r ON r.id = i.id AND r.staff_id = $1::bigint
+ ORDER BY r.created_at DESC, r.id DESC;
 
 --   $1 staff, $2 what was typed, $3 cursor or NULL, $4 count, $5 status,
 --   $6 unit id, $7 from, $8 to → as clerk_inbox
 -- name: clerk_search
-SELECT l.tracking_code, l.subject,
-       btrim(l.first_name || ' ' || l.last_name) AS person_name,
-       l.company_name, l.status, l.created_at, l.register_number,
-       u.name AS unit_name, o.name AS owner_name, l.due_on,
-       today() - (l.created_at AT TIME ZONE 'Asia/Tehran')::date AS age_days,
-       l.closed_at IS NULL AND l.answered_at IS NULL
-           AND l.clock_stopped_on IS NULL AND l.due_on < today()
-           AS is_overdue,
-       l.owner_id IS NULL AND l.closed_at IS NULL AS is_new,
-       l.undelivered AS sms_failed, l.closed_at IS NOT NULL AS is_closed,
-       (SELECT e.kind
-          FROM (SELECT kind FROM events WHERE letter_id = l.id
-                 ORDER BY id DESC LIMIT 1) AS e
-         WHERE l.closed_at IS NULL
-           AND (e.kind IN ('followup', 'corrected')
-                OR e.kind IN ('referral_answered', 'referral_returned')
-                   AND me.role <> 'expert')) AS news,
-       page_cursor(l.created_at, l.id) AS cursor
+SELECT r.tracking_code, r.subject, r.person_name, r.company_name, r.status,
+       r.created_at, r.register_number, r.unit_name, r.owner_name, r.due_on,
+       r.age_days, r.is_overdue, r.is_new, r.sms_failed, r.is_closed, r.news,
+       r.cursor
   FROM clerk_search($1::bigint, $2::text, $3::text, $4::int, $5::text,
                     $6::bigint, $7::date, $8::date) AS i
-  JOIN letters AS l ON l.id = i.id
-  LEFT JOIN units AS u ON u.id = l.unit_id
-  LEFT JOIN staff AS o ON o.id = l.owner_id
-  JOIN staff AS me ON me.id = $1::bigint
- ORDER BY l.created_at DESC, l.id DESC;
+  JOIN inbox_rows AS r ON r.id = i.id AND r.staff_id = $1::bigint
+ ORDER BY r.created_at DESC, r.id DESC;
 
 -- One letter -------------------------------------------------------------------
 
