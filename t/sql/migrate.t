@@ -209,6 +209,48 @@ is $old->owner->selectrow_array(q{
     SELECT letter_at = '2026-01-01' FROM referrals ORDER BY id DESC LIMIT 1}),
    1, 'as new ones do';
 
+# Notes that experts wrote before notes were of a unit.
+my $notes = Cluster->new(bare => 1);
+system("mkdir $copy/later && mv $copy/sql/migrations/01[89]_* "
+       . "$copy/sql/migrations/02* $copy/later/") == 0 or die;
+$notes->migrate("$copy/sql");
+$notes->owner->do(q{
+    INSERT INTO units (code, name)
+    SELECT n, n FROM unnest(ARRAY['first', 'second', 'third']) AS n;
+    INSERT INTO persons (national_code, mobile, birth_date)
+    VALUES ('0084575948', '09121234567', '1980-01-01');
+    INSERT INTO staff (username, name, role, unit_id)
+    SELECT n.username, 'n', n.role, u.id
+      FROM (VALUES ('here', 'expert', 'first'), ('moved', 'expert', 'third'),
+                   ('clerk', 'clerk', NULL)) AS n (username, role, unit)
+      LEFT JOIN units AS u ON u.name = n.unit;
+    INSERT INTO letters (tracking_code, person_id, person_kind, first_name,
+        last_name, father_name, birth_date, national_code, mobile, address,
+        subject, due_on)
+    SELECT n, p.id, 'natural', 'a', 'b', 'c', p.birth_date, p.national_code,
+           p.mobile, 'd', 'e', '2026-01-15'
+      FROM generate_series(1, 2) AS n, persons AS p;
+    INSERT INTO referrals (letter_id, unit_id, created_by)
+    SELECT l.id, u.id, s.id
+      FROM letters AS l, units AS u, staff AS s
+     WHERE l.tracking_code = '1' AND u.name IN ('first', 'second')
+       AND s.username = 'clerk' ORDER BY u.name;
+    INSERT INTO events (letter_id, kind, actor, staff_id, visibility, body)
+    SELECT l.id, 'note', 'staff', s.id, 'internal', s.username
+      FROM letters AS l, staff AS s});
+system("mv $copy/later/* $copy/sql/migrations/") == 0 or die;
+($rc, $out) = $notes->migrate("$copy/sql");
+is $rc, 0, 'an upgrade from before that' or diag $out;
+is_deeply $notes->owner->selectall_arrayref(q{
+    SELECT l.tracking_code, e.body, u.name
+      FROM events AS e JOIN letters AS l ON l.id = e.letter_id
+      LEFT JOIN units AS u ON u.id = e.unit_id
+     ORDER BY l.tracking_code, e.id}),
+    [ [ 1, 'here', 'first' ], [ 1, 'moved', 'second' ], [ 1, 'clerk', undef ],
+      map { [ 2, $_, undef ] } qw(here moved clerk) ],
+    'a note is of its writer\'s unit, else of the last that had the letter; '
+    . 'a clerk\'s is of none';
+
 # create-admin.
 my $admin = sub {
     my $o = qx{$Cluster::TOP/sql/create-admin -d "host=$pg->{dir} user=postgres dbname=portal" @_ 2>&1};
