@@ -99,6 +99,34 @@ sub regroup {
 }
 
 
+# A server that has run for a day has no free memory, all of it holds files.
+# On a virtual machine it matters: memory that is free goes back to the host,
+# and each page of a new file is asked of it (0.7 GB/s; here 1.5 ms of a
+# processor for a scan of 1 MB, 0.3 when it need not be).  A file of nothing is
+# read until memory is full; what is written takes its pages then.
+
+sub fill_memory {
+    my ($p) = @_;
+    my $path = $p->dir . '/nothing';
+    my $all = memory_kb('MemTotal');
+    my $bytes;
+
+    open my $f, '+>:raw', $path or die "$path: $!\n";
+    truncate $f, $all * 1024;
+
+    while (memory_kb('MemFree') > $all / 16) {
+        sysread $f, $bytes, 1 << 26 or last;
+    }
+}
+
+
+sub memory_kb {
+    my ($what) = @_;
+
+    return (Instance::slurp('/proc/meminfo') =~ /^$what:\s+(\d+)/m)[0];
+}
+
+
 # Ends it without a word: what a test would check is not ours.
 
 sub stop {

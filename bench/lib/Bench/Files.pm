@@ -37,6 +37,7 @@ server {
 }
 END
 
+    Bench::load($p, 10_000);
     downloads($report, $p, \%at);
     uploads($report, $p, \%at);
     Bench::stop($p);
@@ -63,6 +64,9 @@ sub downloads {
     my $b = $who->{browser};
     my $code = $b->send_letter(files => [ [ 'scan.jpg', scan(5 * MB),
                                             'image/jpeg' ] ]);
+
+    $p->owner('ANALYZE');
+
     my ($file) = $p->sql('SELECT id, encode(sha256, \'hex\') AS sha
                             FROM files ORDER BY created_at DESC LIMIT 1');
     my ($path) = grep { -s $_ == 5 * MB }
@@ -92,6 +96,7 @@ sub uploads {
     }
 
     plain_provider($p, $at->{provider});
+    Bench::fill_memory($p);
     settle($p, @who);
 
     my $ours = sub { calm($p); letter_rate($p, @who) };
@@ -130,14 +135,13 @@ sub plain_provider {
 }
 
 
-# Letters of others, and some of ours; then PostgreSQL is told how many there
-# are.  While it takes tables for empty it reads them from end to end, and
-# each letter costs more than the one before it.
+# Some of our own letters stand beside those of others; then PostgreSQL is told
+# how many there are.  While it takes tables for empty it reads them from end to
+# end, and each letter costs more than the one before it.
 
 sub settle {
     my ($p, @who) = @_;
 
-    Bench::load($p, 10_000);
     letter_rate($p, @who);
     $p->owner('ANALYZE');
 }
