@@ -391,6 +391,9 @@ $admin->submit({ day => fa(jalali_of($before)), day_kind => 'holiday',
 is($admin->status, 303, 'a holiday') or diag $admin->text;
 like($admin->follow->text, qr/تعطیل آزمایشی/, 'in the list of its year');
 ok(due_is(next_workday($due)), 'the due date moves by a working day');
+ok($admin->dom->at('tr:has(time[datetime="' . $before
+                   . '"]) details:not([open]) form p'),
+   'what taking it out does is said before');
 $admin->submit({}, 'tr:has(time[datetime="' . $before . '"]) form');
 is($admin->status, 303, 'the holiday is removed') or diag $admin->text;
 is($p->value('SELECT count(*) FROM calendar_days WHERE day = ?', $before), 0,
@@ -547,6 +550,16 @@ is(scalar @{ $admin->json('/clerk/audit?object_id=' . $code
 is(scalar @{ $admin->json('/clerk/audit?action=nothing')->{lines} }, 0,
    'nothing');
 is($admin->get('/clerk/audit')->status, 200, 'the page');
+is($admin->dom->at('#action option[value=letter_replied]')->text,
+   $message{action_letter_replied}, 'actions are chosen by their words');
+$admin->get('/clerk/audit?action=setting_set');
+is($admin->dom->find('#action option[selected]')->map(attr => 'value')
+         ->join(' '), 'setting_set', 'the chosen one stays');
+is($admin->dom->find('td[data-label="چه کرد"] .mono')->map('text')->uniq
+         ->join(' '), 'setting_set', 'and is what is shown');
+is($admin->get('/clerk/audit?action=%3Cb%3Enothing')
+         ->dom->at('#action option[selected]')->text, '<b>nothing',
+   'one that there is not stands as it is');
 
 my @jsonl = map { decode_json($_) } split /\n/,
     $admin->get('/clerk/audit?export=jsonl&action=staff_invited')->body;

@@ -36,6 +36,7 @@ static corr_pg_param_t corr_audit_filter(corr_page_t *p, const char *name);
 static corr_str_t corr_audit_details(corr_page_t *p);
 static ngx_int_t corr_audit_show(corr_page_t *p);
 static void corr_audit_filters(corr_page_t *p);
+static void corr_audit_actions(corr_page_t *p);
 static corr_str_t corr_audit_url(corr_page_t *p, const char *name,
     corr_str_t value);
 static void corr_audit_pager(corr_page_t *p, corr_rows_t *lines);
@@ -252,11 +253,41 @@ corr_audit_filters(corr_page_t *p)
                        corr_str_is(corr_query(p, "actor"), *name));
     }
 
+    corr_audit_actions(p);
+
     corr_view_flag(p->view, "has_filters", any);
     corr_view_text(p->view, "export_url",
                    corr_audit_url(p, "export", CORR_STR("jsonl")));
     corr_view_text(p->view, "csv_url",
                    corr_audit_url(p, "export", CORR_STR("csv")));
+}
+
+
+/* One that has no words, of an address that was kept, stands as it is. */
+
+static void
+corr_audit_actions(corr_page_t *p)
+{
+    ngx_uint_t    i, is, found;
+    corr_str_t    action, wanted;
+    corr_view_t  *row;
+
+    wanted = corr_query(p, "action");
+    i = 0;
+    found = 0;
+
+    while (corr_texts_labelled("action", &i, &action)) {
+        is = corr_str_eq(action, wanted);
+        found |= is;
+
+        row = corr_view_append(p->view, "actions");
+        corr_view_text(row, "action", action);
+        corr_view_flag(row, "is_selected", is);
+    }
+
+    if (wanted.len && !found) {
+        corr_view_text(p->view, "action_other", wanted);
+    }
 }
 
 

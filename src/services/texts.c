@@ -857,6 +857,29 @@ corr_texts_label(void *data, corr_str_t name, corr_str_t value,
 }
 
 
+ngx_uint_t
+corr_texts_labelled(const char *field, ngx_uint_t *i, corr_str_t *value)
+{
+    size_t             len;
+    const corr_str_t  *name;
+
+    len = ngx_strlen(field);
+
+    while (*i < CORR_MSG_COUNT) {
+        name = &corr_msg_names[(*i)++];
+
+        if (name->len > len + 1 && name->data[len] == '_'
+            && ngx_memcmp(name->data, field, len) == 0)
+        {
+            *value = corr_make_str(name->data + len + 1, name->len - len - 1);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 const corr_asset_t *
 corr_texts_asset(corr_texts_t *texts, ngx_str_t *name)
 {

@@ -55,6 +55,13 @@ ngx_int_t corr_texts_check_sms(ngx_conf_t *cf, corr_texts_t *texts,
     corr_str_t host, corr_str_t body_name, ngx_uint_t tracking_digits,
     ngx_uint_t most);
 
+/*
+ * The values that a field has labels for ("action": that of action_login is
+ * login), in the order of their names; *i begins with 0.  0: no more.
+ */
+ngx_uint_t corr_texts_labelled(const char *field, ngx_uint_t *i,
+    corr_str_t *value);
+
 /* How to render now: labels, the clock, Tehran's offset. */
 void corr_texts_render(corr_texts_t *texts, corr_render_t *render);
 
