@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Another mobile in a session that is not young any more: the password first,
-# or whoever finds an open desk has the account with it.
+# or whoever finds an open desk has the account with it.  So it is with what
+# lets somebody in among the staff.
 
 use strict;
 use warnings;
@@ -97,5 +98,83 @@ is($b->status, 429, 'after five tries there is a wait');
 change($bare, mobile => '09120000013');
 is($bare->path, '/desk/profile/mobile?sent=1',
    'who has no password changes the mobile as before');
+
+
+# An administrator --------------------------------------------------------------------
+
+my $admin = $p->browser;
+my $who = $p->staff('admin');
+
+$admin->clerk_login($who);
+
+my %colleague = (name => 'همکار', username => 'colleague', role => 'clerk',
+                 unit => '');
+my $tries = sub { $p->value(q{SELECT count(*) FROM tries
+                               WHERE scope = 'staff_confirm'}) };
+my $there = sub { $p->value('SELECT count(*) FROM staff WHERE username = ?',
+                            $_[0]) };
+
+ok(!$admin->get('/clerk/staff')->dom->at($field), 'just logged in: nothing more');
+$admin->submit(\%colleague);
+is($admin->status, 303, 'invited');
+
+my $id = $p->value(q{SELECT id FROM staff WHERE username = 'colleague'});
+
+age(15 * 60);
+ok($admin->get('/clerk/staff')->dom->at($field),
+   'a quarter of an hour later a password is asked');
+$admin->submit({ %colleague, username => 'second' });
+is($admin->status, 422, 'without it');
+like($admin->error('current_password'), qr/کلمه عبور/, 'the form says so');
+is($admin->dom->at('#username')->val, 'second', 'and keeps what was written');
+$admin->submit({ %colleague, username => 'second',
+                 current_password => 'wrong' });
+is($admin->status, 422, 'a wrong one');
+ok(!length($admin->dom->at($field)->attr('value') // ''), 'is not sent back');
+is($there->('second'), 0, 'nobody is invited');
+$admin->submit({ %colleague, username => 'Not a name',
+                 current_password => 'wrong' });
+is($tries->(), 1, 'a form that is wrong besides takes no try');
+
+for my $n (1 .. 7) {
+    $admin->get('/clerk/staff')->submit({ %colleague, username => "more$n",
+        current_password => $who->{password} });
+    is($admin->status, 303, "the right one, $n");
+}
+
+is($tries->(), 0, 'its tries are given back');
+
+# A new link and a new role are as good as an invitation.
+
+my $edit = "/clerk/staff?edit=$id";
+
+for my $what ([ 'a new link', "/clerk/staff/$id/invite", {} ],
+              [ 'a role', '/clerk/staff', { staff_id => $id, %colleague,
+                                            role => 'admin' } ])
+{
+    my ($name, $to, $fields) = @$what;
+    my $count = sub { $p->value(q{SELECT count(*) FROM invitations}) . ' '
+                      . $p->value('SELECT role FROM staff WHERE id = ?', $id) };
+    my $before = $count->();
+
+    ok($admin->get($edit)->dom->at($field), "$name: a password is asked");
+    is($admin->post($to, $fields)->status, 422, 'without it');
+    is($admin->post($to, { %$fields, current_password => 'wrong' })->status,
+       422, 'with a wrong one');
+    is($count->(), $before, 'nothing happens');
+    is($admin->post($to, { %$fields, current_password => $who->{password} })
+             ->status, 303, 'with the right one');
+    isnt($count->(), $before, 'it does');
+}
+
+$admin->post("/clerk/staff/$id/invite", { current_password => "wrong $_" })
+    for 1 .. 5;
+$admin->post("/clerk/staff/$id/invite",
+             { current_password => $who->{password} });
+is($admin->status, 429, 'five wrong ones wait, and the right one with them');
+
+my $elsewhere = $p->browser;
+
+ok($elsewhere->clerk_login($who), 'but the log-in does not');
 
 $p->done;

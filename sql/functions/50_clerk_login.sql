@@ -78,6 +78,37 @@ BEGIN
 END
 $$;
 
+-- After guard_staff: staff_password_current() → wait, password_hash: the hash
+-- to check current_password against (NULL when wait > 0).  Counts a try, given
+-- back by staff_password_right().  Apart from the tries of log-ins: who holds
+-- a stolen session must not lock its owner out.
+CREATE OR REPLACE FUNCTION staff_password_current()
+RETURNS TABLE (wait integer, password_hash text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_me        staff := me_staff();
+BEGIN
+    wait := password_take('staff_confirm', v_me.id::text);
+
+    IF wait = 0 THEN
+        password_hash := v_me.password_hash;
+    END IF;
+
+    RETURN NEXT;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION staff_password_right() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM tries_clear('staff_confirm', context_id('staff')::text);
+    RETURN true;
+END
+$$;
+
 -- staff_totp_try(staff_id, epoch, address)
 -- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step: the
 --   last step accepted; only later ones may pass.

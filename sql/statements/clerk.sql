@@ -16,6 +16,15 @@ SELECT verdict, wait, staff_id AS id, password_hash
 SELECT ok, staff_id AS id, epoch
   FROM staff_login_done($1::text, $2::bigint, $3::text, $4::text, $5::text);
 
+-- After staff_guard_write: the hash to check the current password against.
+-- → wait, password_hash
+-- name: staff_password_current
+SELECT wait, password_hash FROM staff_password_current();
+
+-- The same: it was right.
+-- name: staff_password_right
+SELECT staff_password_right() AS ok;
+
 --   $1 staff id, $2 the hash that matched, $3 the new one → renewed
 -- name: staff_login_renew
 SELECT renewed FROM staff_login_renew($1::bigint, $2::text, $3::text);

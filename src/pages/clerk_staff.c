@@ -1,7 +1,8 @@
 /*
  * Staff: who there is, invitations by a one-time link, roles and units,
  * substitutes, and the end of an account, before which its open work goes to
- * a colleague.  Administrators only.
+ * a colleague.  Administrators only, and in a session that is not young any
+ * more only with the password: a link, or a role, is a way in that stays.
  *
  * The link is in the answer to nobody but the administrator's browser: the
  * redirect carries it encrypted, the page shows it once, and the database has
@@ -9,6 +10,7 @@
  */
 
 #include "clerk_admin.h"
+#include "confirm.h"
 
 #include "../lib/jalali.h"
 #include "../services/secrets.h"
@@ -32,11 +34,14 @@ static void corr_staff_colleagues(corr_page_t *p, corr_rows_t *rows,
     int64_t except, ngx_uint_t experts, const char *field);
 static void corr_staff_invitation(corr_page_t *p, corr_rows_t *staff);
 static corr_str_t corr_staff_url(corr_page_t *p, corr_str_t token);
+static ngx_int_t corr_staff_check(corr_page_t *p);
 static ngx_int_t corr_staff_save(corr_page_t *p);
+static ngx_int_t corr_staff_sure(corr_page_t *p, corr_step_pt then);
 static ngx_int_t corr_staff_token(corr_page_t *p);
 static ngx_int_t corr_staff_invited(corr_page_t *p);
 static ngx_int_t corr_staff_saved(corr_page_t *p);
 static ngx_int_t corr_staff_reinvite(corr_page_t *p);
+static ngx_int_t corr_staff_renew(corr_page_t *p);
 static ngx_int_t corr_staff_one(corr_page_t *p);
 static ngx_int_t corr_staff_confirm(corr_page_t *p);
 static void corr_staff_ask(corr_page_t *p, corr_rows_t *rows,
@@ -75,6 +80,12 @@ static const corr_rule_t  corr_username_rules[] = {
     { NULL, 0, 0, 0, 0, 0, 0, NULL }
 };
 
+static const corr_rule_t  corr_password_rules[] = {
+    { "current_password", CORR_RULE_RAW, CORR_OPTIONAL, 0, 512,
+      0, 0, NULL },
+    { NULL, 0, 0, 0, 0, 0, 0, NULL }
+};
+
 static const corr_rule_t  corr_substitute_rules[] = {
     { "substitute", CORR_RULE_NUMBER, CORR_REQUIRED, 1, NGX_MAX_INT32_VALUE,
       CORR_MSG_SUBSTITUTE_REQUIRED, CORR_MSG_STAFF_UNKNOWN, NULL },
@@ -97,7 +108,7 @@ const corr_step_pt  corr_staff_steps[] = {
 };
 
 const corr_step_pt  corr_staff_save_steps[] = {
-    corr_staff_save, NULL
+    corr_staff_check, NULL
 };
 
 const corr_step_pt  corr_staff_reinvite_steps[] = {
@@ -164,7 +175,9 @@ corr_staff_show(corr_page_t *p)
     corr_form_key(p);
     corr_form_view(p, corr_staff_rules);
     corr_form_view(p, corr_username_rules);
+    corr_form_view(p, corr_password_rules);
     corr_form_view(p, corr_substitute_rules);
+    corr_view_flag(p->view, "password_wanted", corr_confirm_due(p));
 
     return corr_reply_page(p, CORR_TPL_CLERK_STAFF);
 }
@@ -345,25 +358,43 @@ corr_staff_url(corr_page_t *p, corr_str_t token)
 /* Invites somebody, or changes who is there already. */
 
 static ngx_int_t
-corr_staff_save(corr_page_t *p)
+corr_staff_check(corr_page_t *p)
 {
-    int64_t        id;
-    corr_staff_t  *ctx;
-
-    ctx = corr_page_data(p, sizeof(corr_staff_t));
-    id = corr_admin_id(corr_form_raw(p, "staff_id"));
-
-    if (ctx == NULL
-        || corr_form_check(p, corr_staff_rules) != NGX_OK
-        || (id == 0 && corr_form_check(p, corr_username_rules) != NGX_OK)
-        || corr_staff_token(p) != NGX_OK)
+    if (corr_form_check(p, corr_staff_rules) != NGX_OK
+        || (corr_admin_id(corr_form_raw(p, "staff_id")) == 0
+            && corr_form_check(p, corr_username_rules) != NGX_OK))
     {
         return NGX_ERROR;
+    }
+
+    return corr_staff_sure(p, corr_staff_save);
+}
+
+
+static ngx_int_t
+corr_staff_sure(corr_page_t *p, corr_step_pt then)
+{
+    ngx_uint_t  due = corr_confirm_due(p);
+
+    if (due) {
+        (void) corr_confirm_required(p);
     }
 
     if (p->failed_form) {
         return corr_flow_again(p, 422);
     }
+
+    return due ? corr_confirm(p, then) : then(p);
+}
+
+
+static ngx_int_t
+corr_staff_save(corr_page_t *p)
+{
+    int64_t        id;
+    corr_staff_t  *ctx;
+
+    id = corr_admin_id(corr_form_raw(p, "staff_id"));
 
     if (id) {
         corr_db_begin(p, CORR_WRITE);
@@ -374,6 +405,12 @@ corr_staff_save(corr_page_t *p)
 
         return corr_db_send(p, corr_staff_saved);
     }
+
+    if (corr_staff_token(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx = p->data;
 
     corr_db_begin(p, CORR_WRITE_ONCE);
     corr_db_add(p, CORR_SQL_STAFF_INVITE,
@@ -441,6 +478,13 @@ corr_staff_saved(corr_page_t *p)
 
 static ngx_int_t
 corr_staff_reinvite(corr_page_t *p)
+{
+    return corr_staff_sure(p, corr_staff_renew);
+}
+
+
+static ngx_int_t
+corr_staff_renew(corr_page_t *p)
 {
     corr_staff_t  *ctx;
 

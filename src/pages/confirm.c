@@ -12,6 +12,28 @@ struct corr_confirm_s {
 
 static ngx_int_t corr_confirm_tried(corr_page_t *p);
 static ngx_int_t corr_confirm_verified(corr_page_t *p);
+static ngx_int_t corr_confirm_wrong(corr_page_t *p);
+static ngx_int_t corr_confirm_right(corr_page_t *p);
+
+
+ngx_uint_t
+corr_confirm_due(corr_page_t *p)
+{
+    return ngx_time() - p->session.created >= p->settings->confirm_after;
+}
+
+
+ngx_int_t
+corr_confirm_required(corr_page_t *p)
+{
+    if (corr_form_raw(p, "current_password").len == 0) {
+        corr_form_error(p, "current_password",
+                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -25,8 +47,14 @@ corr_confirm(corr_page_t *p, corr_step_pt then)
     p->confirm->then = then;
 
     corr_db_begin(p, CORR_WRITE_ONCE);
-    corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
-                corr_pg_text(corr_session_browser(p)));
+
+    if (p->session.who == CORR_A_STAFF) {
+        corr_db_add(p, CORR_SQL_STAFF_PASSWORD_CURRENT);
+
+    } else {
+        corr_db_add(p, CORR_SQL_PASSWORD_CURRENT,
+                    corr_pg_text(corr_session_browser(p)));
+    }
 
     return corr_db_send(p, corr_confirm_tried);
 }
@@ -58,7 +86,8 @@ corr_confirm_tried(corr_page_t *p)
     confirm->stored = corr_rows_text(rows, 0, "password_hash");
 
     if (confirm->stored.len == 0) {
-        return confirm->then(p);
+        return p->session.who == CORR_A_PERSON ? confirm->then(p)
+                                               : corr_confirm_wrong(p);
     }
 
     confirm->task = corr_password_verify(p->settings->passwords,
@@ -85,12 +114,36 @@ corr_confirm_verified(corr_page_t *p)
     }
 
     if (!corr_password_result(confirm->task)->right) {
-        corr_form_error(p, "current_password",
-                        CORR_MSG_CURRENT_PASSWORD_WRONG, NULL);
-        return corr_flow_again(p, 422);
+        return corr_confirm_wrong(p);
     }
 
-    return confirm->then(p);
+    return p->session.who == CORR_A_STAFF ? corr_confirm_right(p)
+                                          : confirm->then(p);
+}
+
+
+static ngx_int_t
+corr_confirm_wrong(corr_page_t *p)
+{
+    corr_form_error(p, "current_password", CORR_MSG_CURRENT_PASSWORD_WRONG,
+                    NULL);
+
+    return corr_flow_again(p, 422);
+}
+
+
+/*
+ * Whoever invites ten colleagues is asked ten times: the tries are given
+ * back.  Not a citizen's, whose every change of mobile costs an SMS.
+ */
+
+static ngx_int_t
+corr_confirm_right(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_WRITE);
+    corr_db_add(p, CORR_SQL_STAFF_PASSWORD_RIGHT);
+
+    return corr_db_send(p, p->confirm->then);
 }
 
 

@@ -9,9 +9,15 @@
 #include "shared.h"
 
 
+/* Is the session so old that it is asked (correspondence_confirm_after)? */
+ngx_uint_t corr_confirm_due(corr_page_t *p);
+
+/* An error of the form when the field is empty. */
+ngx_int_t corr_confirm_required(corr_page_t *p);
+
 /*
  * Takes a try at the field `current_password`.  `then` runs when it is right,
- * and when the person has none; wrong (422) and too often (429) become an
+ * and when a person has none; wrong (422) and too often (429) become an
  * error of the form.
  *
  *     return corr_confirm(p, corr_mobile_confirmed);

@@ -165,7 +165,7 @@ corr_mobile_show(corr_page_t *p)
 static ngx_uint_t
 corr_mobile_confirms(corr_page_t *p)
 {
-    return ngx_time() - p->session.created >= p->settings->confirm_after
+    return corr_confirm_due(p)
            && corr_rows_int(corr_db_rows(p, 0), 0, "has_password") != 0;
 }
 
@@ -187,11 +187,8 @@ corr_mobile_post(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    if (corr_mobile_confirms(p)
-        && corr_form_raw(p, "current_password").len == 0)
-    {
-        corr_form_error(p, "current_password",
-                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
+    if (corr_mobile_confirms(p)) {
+        (void) corr_confirm_required(p);
     }
 
     return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
