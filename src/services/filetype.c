@@ -53,6 +53,8 @@ typedef struct {
     size_t               at;         /* in buf */
     size_t               have;       /* in buf */
     int                  failed;     /* errno */
+    const corr_file_marks_t *marks;  /* NULL: read */
+    unsigned             mark;       /* the next of them */
     unsigned char        buf[CORR_FILE_BUFFER];
 } corr_reader_t;
 
@@ -77,6 +79,9 @@ static int corr_filetype_agrees(const corr_file_kind_t *kind,
 static corr_file_verdict_e corr_jpeg_check(corr_reader_t *reader,
     corr_filetype_t *found);
 static int corr_jpeg_marker(corr_reader_t *reader, int in_scan);
+static int corr_jpeg_noted(corr_reader_t *reader);
+static int corr_jpeg_is_data(int marker);
+static void corr_file_mark(corr_file_marks_t *marks, uint64_t at, int marker);
 static int corr_jpeg_is_frame(int marker);
 static corr_file_verdict_e corr_png_check(corr_reader_t *reader,
     corr_filetype_t *found);
@@ -259,8 +264,8 @@ corr_file_message(corr_file_verdict_e verdict)
 
 
 corr_file_verdict_e
-corr_filetype_check(corr_filetypes_t *types, int fd, corr_str_t name,
-    corr_filetype_t *found)
+corr_filetype_check(corr_filetypes_t *types, int fd,
+    const corr_file_marks_t *marks, corr_str_t name, corr_filetype_t *found)
 {
     struct stat              st;
     corr_reader_t           *reader;
@@ -285,6 +290,9 @@ corr_filetype_check(corr_filetypes_t *types, int fd, corr_str_t name,
     reader->fd = fd;
     reader->size = (uint64_t) st.st_size;
     reader->failed = 0;
+    reader->marks = marks != NULL && !marks->other
+                    && marks->size == reader->size ? marks : NULL;
+    reader->mark = 0;
     corr_reader_seek(reader, 0);
 
     kind = corr_filetype_look(types, reader);
@@ -517,6 +525,10 @@ corr_jpeg_marker(corr_reader_t *reader, int in_scan)
 {
     int  c;
 
+    if (in_scan && reader->marks != NULL && corr_jpeg_noted(reader) == -1) {
+        return -1;
+    }
+
     for ( ;; ) {
         c = in_scan ? corr_reader_find(reader, 0xff)
                     : corr_reader_byte(reader);
@@ -533,12 +545,99 @@ corr_jpeg_marker(corr_reader_t *reader, int in_scan)
             return -1;
         }
 
-        if (in_scan && (c == 0 || (c >= 0xd0 && c <= 0xd7))) {
+        if (in_scan && corr_jpeg_is_data(c)) {
             continue;
         }
 
         return c;
     }
+}
+
+
+static int
+corr_jpeg_is_data(int marker)
+{
+    return marker == 0 || (marker >= 0xd0 && marker <= 0xd7);
+}
+
+
+/*
+ * Up to the next marker that was noted.  -1: there is none; CORR_OK: it is
+ * there, or behind all that could be noted and has to be read for.
+ */
+
+static int
+corr_jpeg_noted(corr_reader_t *reader)
+{
+    uint64_t                  pos;
+    const corr_file_marks_t  *marks = reader->marks;
+
+    pos = reader->pos + reader->at;
+
+    while (reader->mark < marks->n && marks->at[reader->mark] < pos) {
+        reader->mark++;
+    }
+
+    if (reader->mark == marks->n) {
+        return marks->more ? CORR_OK : -1;
+    }
+
+    return corr_reader_skip(reader, marks->at[reader->mark] - pos);
+}
+
+
+void
+corr_filetype_note(corr_file_marks_t *marks, const void *data, size_t len)
+{
+    const unsigned char  *p, *start, *last;
+
+    if (len == 0) {
+        return;
+    }
+
+    start = p = data;
+    last = p + len;
+
+    if (marks->size == 0) {
+        marks->other = len < 2 || p[0] != 0xff || p[1] != 0xd8;
+    }
+
+    if (!marks->other && marks->ff && p[0] != 0xff) {
+        corr_file_mark(marks, marks->size - 1, p[0]);
+    }
+
+    while (!marks->other && !marks->more
+           && (p = memchr(p, 0xff, (size_t) (last - p))) != NULL)
+    {
+        do {
+            p++;
+        } while (p < last && *p == 0xff);
+
+        if (p == last) {
+            break;
+        }
+
+        corr_file_mark(marks, marks->size + (uint64_t) (p - start) - 1, *p);
+    }
+
+    marks->ff = last[-1] == 0xff;
+    marks->size += len;
+}
+
+
+static void
+corr_file_mark(corr_file_marks_t *marks, uint64_t at, int marker)
+{
+    if (corr_jpeg_is_data(marker)) {
+        return;
+    }
+
+    if (marks->n == CORR_FILE_MARKS) {
+        marks->more = 1;
+        return;
+    }
+
+    marks->at[marks->n++] = at;
 }
 
 

@@ -47,6 +47,28 @@ typedef struct corr_filetypes_s  corr_filetypes_t;
 
 
 /*
+ * Where a JPEG's markers stand, noted while its bytes are at hand, so that a
+ * picture of megabytes need not be read once more to find its end.  Zeroed
+ * by whoever has it.
+ */
+
+#define CORR_FILE_MARKS       512
+
+typedef struct {
+    uint64_t         size;           /* bytes that were noted */
+    uint64_t         at[CORR_FILE_MARKS];    /* of a marker's last FF */
+    unsigned         n;
+    unsigned         more:1;         /* there were more of them */
+    unsigned         other:1;        /* it does not begin like a JPEG */
+    unsigned         ff:1;           /* the last byte */
+} corr_file_marks_t;
+
+/* The next bytes of a file, from its first on. */
+void corr_filetype_note(corr_file_marks_t *marks, const void *data,
+    size_t len);
+
+
+/*
  * allowed: the set; pixels: width × height at the most, 0: no limit.
  * Loads libmagic's database once to see that it is there.  NULL with the
  * reason in error.  May be used from many threads at once.
@@ -65,11 +87,12 @@ unsigned corr_filetype_by_name(corr_str_t name);
 const corr_filetype_t *corr_filetype_by_media_type(corr_str_t media_type);
 
 /*
- * Reads from fd (its position is not used).  Blocks: for a thread.  name is
- * the browser's, may be empty or without an extension.
+ * Reads from fd (its position is not used).  Blocks: for a thread.  marks:
+ * what was noted of all its bytes, or NULL.  name is the browser's, may be
+ * empty or without an extension.
  */
 corr_file_verdict_e corr_filetype_check(corr_filetypes_t *types, int fd,
-    corr_str_t name, corr_filetype_t *found);
+    const corr_file_marks_t *marks, corr_str_t name, corr_filetype_t *found);
 
 /* Name of the message in html/messages.txt: "file_type" … */
 const char *corr_file_message(corr_file_verdict_e verdict);

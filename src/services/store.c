@@ -42,6 +42,7 @@ struct corr_incoming_s {
     uint64_t                     limit;
     uint64_t                     size;
     EVP_MD_CTX                  *digest;
+    corr_file_marks_t            marks;
     int                          fd;
     int                          err;    /* errno of the first failure */
     corr_store_error_e           error;
@@ -266,6 +267,7 @@ corr_store_write(corr_incoming_t *in, const void *data, size_t len)
     }
 
     in->size += len;
+    corr_filetype_note(&in->marks, data, len);
 
     in->error = in->store->backend->write(in, data, len);
     in->err = errno;
@@ -288,7 +290,8 @@ corr_store_finish(corr_incoming_t *in, corr_filetypes_t *types,
     v = CORR_FILE_OK;
 
     if (error == CORR_STORE_OK && types != NULL) {
-        v = corr_filetype_check(types, in->fd, name, &stored->type);
+        v = corr_filetype_check(types, in->fd, &in->marks, name,
+                                &stored->type);
         in->err = errno;
 
         if (v == CORR_FILE_READ) {

@@ -56,10 +56,16 @@ magic_buffer(magic_t cookie, const void *data, size_t len)
 }
 
 
+static void fuzz_noted(corr_filetypes_t *types, int fd, const uint8_t *data,
+    size_t size, corr_file_verdict_e verdict, const corr_filetype_t *found);
+
+
 static corr_file_verdict_e
 fuzz_check(corr_filetypes_t *types, const uint8_t *data, size_t size,
     corr_filetype_t *found)
 {
+    corr_file_verdict_e  verdict;
+
     static int  fd = -1;
 
     if (fd == -1) {
@@ -69,7 +75,35 @@ fuzz_check(corr_filetypes_t *types, const uint8_t *data, size_t size,
     must(fd != -1 && ftruncate(fd, 0) == 0);
     must(pwrite(fd, data, size, 0) == (ssize_t) size);
 
-    return corr_filetype_check(types, fd, CORR_STR("name"), found);
+    verdict = corr_filetype_check(types, fd, NULL, CORR_STR("name"), found);
+
+    fuzz_noted(types, fd, data, size, verdict, found);
+
+    return verdict;
+}
+
+
+/* What was noted of it in pieces says the same. */
+
+static void
+fuzz_noted(corr_filetypes_t *types, int fd, const uint8_t *data, size_t size,
+    corr_file_verdict_e verdict, const corr_filetype_t *found)
+{
+    size_t              at, n;
+    corr_filetype_t     noted;
+    corr_file_marks_t   marks;
+
+    memset(&marks, 0, sizeof(marks));
+
+    for (at = 0; at < size; at += n) {
+        n = 1 + (at * 7 + size) % 5;
+        n = size - at < n ? size - at : n;
+        corr_filetype_note(&marks, data + at, n);
+    }
+
+    must(corr_filetype_check(types, fd, &marks, CORR_STR("name"), &noted)
+         == verdict);
+    must(noted.width == found->width && noted.height == found->height);
 }
 
 

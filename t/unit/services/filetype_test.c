@@ -16,6 +16,7 @@
 
 static corr_filetypes_t  *types;
 static corr_filetype_t    found;
+static size_t             checks, same;    /* also with marks */
 
 
 static const char  pdf[] =
@@ -25,6 +26,33 @@ static const char  pdf[] =
     "xref\n0 3\n0000000000 65535 f \n0000000015 00000 n \n"
     "0000000058 00000 n \ntrailer<</Size 3/Root 1 0 R>>\n"
     "startxref\n102\n%%EOF\n";
+
+
+/* What comes out with what was noted of it in pieces, 1 to 7 bytes long. */
+
+static int
+noted_says(corr_filetypes_t *t, int fd, const unsigned char *data, size_t len,
+    const char *name)
+{
+    int                verdict;
+    size_t             at, n;
+    corr_filetype_t    noted;
+    corr_file_marks_t  marks;
+
+    memset(&marks, 0, sizeof(marks));
+
+    for (at = 0; at < len; at += n) {
+        n = 1 + (at + checks) % 7;
+        n = len - at < n ? len - at : n;
+        corr_filetype_note(&marks, data + at, n);
+    }
+
+    verdict = corr_filetype_check(t, fd, &marks, exact(0, corr_cstr(name)),
+                                  &noted);
+
+    return noted.width == found.width && noted.height == found.height
+           ? verdict : -1;
+}
 
 
 static int
@@ -39,7 +67,10 @@ check_in(corr_filetypes_t *t, const void *data, size_t len, const char *name)
         exit(1);
     }
 
-    verdict = corr_filetype_check(t, fd, exact(0, corr_cstr(name)), &found);
+    verdict = corr_filetype_check(t, fd, NULL, exact(0, corr_cstr(name)),
+                                  &found);
+    same += noted_says(t, fd, data, len, name) == verdict;
+    checks++;
     close(fd);
 
     return verdict;
@@ -150,6 +181,61 @@ frames(void)
            "a JPEG that says twice how large it is");
 
     free(two);
+    gdFree(data);
+}
+
+
+/*
+ * More markers than are noted, inside of a segment, where they are none: the
+ * picture's own are read for.  And what was noted is not read once more.
+ */
+
+static void
+marks(void)
+{
+    int                 fd, size;
+    size_t              i, len;
+    unsigned char      *data, *more;
+    corr_filetype_t     noted;
+    corr_file_marks_t   m;
+
+    data = picture("jpeg", &size, 1);
+    len = (size_t) size + 4 + 2 * (CORR_FILE_MARKS + 10);
+    more = malloc(len);
+
+    memcpy(more, data, 2);
+    memcpy(more + 2, "\xff\xe1", 2);
+    more[4] = (unsigned char) ((2 + 2 * (CORR_FILE_MARKS + 10)) >> 8);
+    more[5] = (unsigned char) (2 + 2 * (CORR_FILE_MARKS + 10));
+
+    for (i = 6; i < 6 + 2 * (CORR_FILE_MARKS + 10); i += 2) {
+        memcpy(more + i, "\xff\xe2", 2);
+    }
+
+    memcpy(more + i, data + 2, (size_t) size - 2);
+    is_int(check(more, len, "a.jpg"), CORR_FILE_OK, "many that are none");
+    is_int(cuts(more, len, "a.jpg"), 0, "whole only");
+
+    memset(&m, 0, sizeof(m));
+    corr_filetype_note(&m, more, len);
+    ok(m.more && m.n == CORR_FILE_MARKS, "not all of them are kept");
+    free(more);
+
+    memset(&m, 0, sizeof(m));
+    corr_filetype_note(&m, data, (size_t) size);
+    memcpy(data + size - 40, "\xff\xc1", 2);
+
+    fd = memfd_create("t", 0);
+    ok(write(fd, data, (size_t) size) == size, "altered behind it");
+    is_int(corr_filetype_check(types, fd, NULL, CORR_STR(""), &noted),
+           CORR_FILE_DAMAGED, "read, it is seen");
+    is_int(corr_filetype_check(types, fd, &m, CORR_STR(""), &noted),
+           CORR_FILE_OK, "with what was noted those bytes are not read");
+    m.size++;
+    is_int(corr_filetype_check(types, fd, &m, CORR_STR(""), &noted),
+           CORR_FILE_DAMAGED, "noted of another length it is not believed");
+    close(fd);
+
     gdFree(data);
 }
 
@@ -334,7 +420,7 @@ others(void)
     is_int(check("", 0, "a.jpg"), CORR_FILE_EMPTY, "empty");
 
     errno = 0;
-    is_int(corr_filetype_check(types, -1, CORR_STR(""), &found),
+    is_int(corr_filetype_check(types, -1, NULL, CORR_STR(""), &found),
            CORR_FILE_READ, "no file");
     is_int(errno, EBADF, "and errno says why");
 }
@@ -380,6 +466,7 @@ main(void)
 
     jpeg();
     frames();
+    marks();
     png();
     pixels();
     pdfs();
@@ -394,6 +481,8 @@ main(void)
        == CORR_FILETYPE_PNG, "from the database");
     ok(corr_filetype_by_media_type(CORR_STR("text/html")) == NULL,
        "not from the database");
+
+    is_int((int) same, (int) checks, "each time the same with what was noted");
 
     corr_filetypes_free(types);
     exact(0, CORR_STR(""));
