@@ -11,9 +11,15 @@ use utf8;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use Mojo::JSON qw(encode_json);
+
 use Portal;
 
 my $p = Portal->new;
+
+open my $in, '<:encoding(UTF-8)', "$FindBin::RealBin/../html/messages.txt"
+    or die "messages.txt: $!\n";
+my %message = map { /^(\w+): (.*)/ ? ($1 => $2) : () } <$in>;
 
 
 sub citizen {
@@ -146,35 +152,87 @@ is($tries->(), 0, 'its tries are given back');
 
 # A new link and a new role are as good as an invitation.
 
-my $edit = "/clerk/staff?edit=$id";
+# So are a substitute, and accounts closed, emptied and opened.
 
-for my $what ([ 'a new link', "/clerk/staff/$id/invite", {} ],
-              [ 'a role', '/clerk/staff', { staff_id => $id, %colleague,
-                                            role => 'admin' } ])
+my ($edit, $at) = ("/clerk/staff?edit=$id", "/clerk/staff/$id");
+my ($from, $to) = map { $p->value('SELECT id FROM staff WHERE username = ?',
+                                  $_) } qw(clerk manager);
+my $all = sub { encode_json($p->db->selectall_arrayref(
+    q{SELECT 'a', id::text, role, status, name FROM staff
+       UNION ALL SELECT 'b', id::text, '', '', '' FROM invitations
+       UNION ALL SELECT 'c', absent_id::text, substitute_id::text, '', ''
+                   FROM substitutes
+       UNION ALL SELECT 'd', id::text, owner_id::text, '', '' FROM letters
+       ORDER BY 1, 2})) };
+
+my $sender = citizen();
+
+$sender->identify;
+$sender->send_letter;
+$p->sql(q{UPDATE letters SET owner_id = ?}, $from);
+
+for my $what (
+    [ 'a new link', $edit, "$at/invite", {} ],
+    [ 'a role', $edit, '/clerk/staff', { staff_id => $id, %colleague,
+                                         role => 'admin' } ],
+    [ 'a new link with the form it is asked with', $edit, "$at/invite",
+      { %colleague, name => 'نام تازه', role => 'manager' } ],
+    [ 'a substitute', "/clerk/staff?edit=$from",
+      "/clerk/staff/$from/substitute",
+      { substitute => $to, from => '1406/01/05', to => '1406/01/10' } ],
+    [ 'work handed over', "/clerk/staff/$from/handover",
+      "/clerk/staff/$from/handover", { to => $to } ],
+    [ 'an account closed', "/clerk/staff/$from/disable",
+      "/clerk/staff/$from/disable", {} ],
+    [ 'and opened', "/clerk/staff/$from/disable",
+      "/clerk/staff/$from/enable", {} ])
 {
-    my ($name, $to, $fields) = @$what;
-    my $count = sub { $p->value(q{SELECT count(*) FROM invitations}) . ' '
-                      . $p->value('SELECT role FROM staff WHERE id = ?', $id) };
-    my $before = $count->();
+    my ($name, $page, $to, $fields) = @$what;
+    my $before = $all->();
 
-    ok($admin->get($edit)->dom->at($field), "$name: a password is asked");
+    ok($admin->get($page)->dom->at($field), "$name: a password is asked");
     is($admin->post($to, $fields)->status, 422, 'without it');
     is($admin->post($to, { %$fields, current_password => 'wrong' })->status,
        422, 'with a wrong one');
-    is($count->(), $before, 'nothing happens');
+    like($admin->error('current_password'), qr/\Q$message{current_password_wrong}/,
+         'which is said at its field');
+    is(scalar @{ $admin->dom->find('#current_password, #error-current_password') },
+       2, 'of which there is one');
+    is($all->(), $before, 'nothing happens');
     is($admin->post($to, { %$fields, current_password => $who->{password} })
              ->status, 303, 'with the right one');
-    isnt($count->(), $before, 'it does');
+    isnt($all->(), $before, 'it does');
 }
+
+is($p->value('SELECT role || name FROM staff WHERE id = ?', $id),
+   'managerنام تازه', 'nothing of the form was lost');
 
 $admin->post("/clerk/staff/$id/invite", { current_password => "wrong $_" })
     for 1 .. 5;
 $admin->post("/clerk/staff/$id/invite",
              { current_password => $who->{password} });
 is($admin->status, 429, 'five wrong ones wait, and the right one with them');
+like($admin->error('current_password'), qr/باید .* صبر کنید$/,
+     'and no other way is named, which staff have not');
 
 my $elsewhere = $p->browser;
 
 ok($elsewhere->clerk_login($who), 'but the log-in does not');
+
+# A cookie that somebody stole: its sessions end, without any password.
+
+my $clerk = $p->browser;
+
+$clerk->clerk_login($p->staff('manager'));
+is($clerk->get('/clerk/')->status, 200, 'a colleague at work');
+$admin->get("/clerk/staff?edit=$to");
+$admin->submit({}, qq(form[action\$="/sessions/end"]));
+is($admin->status, 303, 'their sessions end');
+like($admin->follow->text, qr/\Q$message{flash_staff_sessions_ended}/,
+     'which is said');
+is($clerk->get('/clerk/')->status, 303, 'they log in anew');
+ok($clerk->clerk_login($p->staff('manager')), 'as before');
+is($admin->post('/clerk/staff/999999/sessions/end', {})->status, 404,
+   'nobody\'s');
 
 $p->done;

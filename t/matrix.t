@@ -146,6 +146,7 @@ POST /staff/{id}/invite                login   403   403   403   403   303
 GET  /staff/{id}/disable               login   403   403   403   403   200
 POST /staff/{id}/disable               login   403   403   403   403   303
 POST /staff/{id}/enable                login   403   403   403   403   303
+POST /staff/{id}/sessions/end          login   403   403   403   403   303
 GET  /staff/{id}/handover              login   403   403   403   403   200
 POST /staff/{id}/handover              login   403   403   403   403   422
 POST /staff/{id}/substitute            login   403   403   403   403   422

@@ -109,6 +109,35 @@ BEGIN
 END
 $$;
 
+-- Its try stays taken.
+CREATE OR REPLACE FUNCTION staff_password_wrong() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM audit_staff('staff_confirm_failed', 'staff',
+                        context_id('staff')::text);
+    RETURN true;
+END
+$$;
+
+-- staff_sessions_end(staff id) → true.  Admin.  For a cookie that was stolen:
+-- all log-ins of a colleague end, and nothing else does.
+CREATE OR REPLACE FUNCTION staff_sessions_end(p_staff bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = correspondence, pg_temp AS $$
+BEGIN
+    PERFORM me_staff('admin');
+    UPDATE staff AS s SET epoch = s.epoch + 1 WHERE s.id = p_staff;
+
+    IF NOT FOUND THEN
+        PERFORM fail('CR404', 'staff_unknown');
+    END IF;
+
+    PERFORM audit_staff('staff_sessions_ended', 'staff', p_staff::text);
+    RETURN true;
+END
+$$;
+
 -- staff_totp_try(staff_id, epoch, address)
 -- → verdict try|wait|expired, wait, totp_secret (encrypted), totp_step: the
 --   last step accepted; only later ones may pass.

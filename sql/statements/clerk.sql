@@ -25,6 +25,14 @@ SELECT wait, password_hash FROM staff_password_current();
 -- name: staff_password_right
 SELECT staff_password_right() AS ok;
 
+-- The same: it was wrong.
+-- name: staff_password_wrong
+SELECT staff_password_wrong() AS ok;
+
+-- After staff_guard_write, for admin: $1 staff id.
+-- name: staff_sessions_end
+SELECT staff_sessions_end($1::bigint) AS ok;
+
 --   $1 staff id, $2 the hash that matched, $3 the new one → renewed
 -- name: staff_login_renew
 SELECT renewed FROM staff_login_renew($1::bigint, $2::text, $3::text);

@@ -2,7 +2,8 @@
  * Staff: who there is, invitations by a one-time link, roles and units,
  * substitutes, and the end of an account, before which its open work goes to
  * a colleague.  Administrators only, and in a session that is not young any
- * more only with the password: a link, or a role, is a way in that stays.
+ * more only with the password: a link, a role, an account that is open again
+ * or a substitute is a way in that stays, and who is disabled cannot help.
  *
  * The link is in the answer to nobody but the administrator's browser: the
  * redirect carries it encrypted, the page shows it once, and the database has
@@ -29,6 +30,7 @@ static ngx_int_t corr_staff_find(corr_page_t *p);
 static ngx_int_t corr_staff_show(corr_page_t *p);
 static ngx_int_t corr_staff_edited(corr_page_t *p, corr_rows_t *staff,
     int64_t *unit);
+static void corr_staff_password(corr_page_t *p);
 static void corr_staff_rows(corr_page_t *p, corr_rows_t *staff);
 static void corr_staff_colleagues(corr_page_t *p, corr_rows_t *rows,
     int64_t except, ngx_uint_t experts, const char *field);
@@ -37,11 +39,14 @@ static corr_str_t corr_staff_url(corr_page_t *p, corr_str_t token);
 static ngx_int_t corr_staff_check(corr_page_t *p);
 static ngx_int_t corr_staff_save(corr_page_t *p);
 static ngx_int_t corr_staff_sure(corr_page_t *p, corr_step_pt then);
+static void corr_staff_add_save(corr_page_t *p, int64_t id);
 static ngx_int_t corr_staff_token(corr_page_t *p);
 static ngx_int_t corr_staff_invited(corr_page_t *p);
 static ngx_int_t corr_staff_saved(corr_page_t *p);
 static ngx_int_t corr_staff_reinvite(corr_page_t *p);
 static ngx_int_t corr_staff_renew(corr_page_t *p);
+static ngx_int_t corr_staff_sessions_end(corr_page_t *p);
+static ngx_int_t corr_staff_sessions_ended(corr_page_t *p);
 static ngx_int_t corr_staff_one(corr_page_t *p);
 static ngx_int_t corr_staff_confirm(corr_page_t *p);
 static void corr_staff_ask(corr_page_t *p, corr_rows_t *rows,
@@ -49,8 +54,10 @@ static void corr_staff_ask(corr_page_t *p, corr_rows_t *rows,
     ngx_uint_t button);
 static corr_str_t corr_staff_path(corr_page_t *p, const char *act);
 static ngx_int_t corr_staff_disable(corr_page_t *p);
+static ngx_int_t corr_staff_disable_sure(corr_page_t *p);
 static ngx_int_t corr_staff_disabled(corr_page_t *p);
 static ngx_int_t corr_staff_enable(corr_page_t *p);
+static ngx_int_t corr_staff_enable_sure(corr_page_t *p);
 static ngx_int_t corr_staff_enabled(corr_page_t *p);
 static ngx_int_t corr_handover_find(corr_page_t *p);
 static ngx_int_t corr_handover_show(corr_page_t *p);
@@ -58,6 +65,7 @@ static ngx_int_t corr_handover_do(corr_page_t *p);
 static ngx_int_t corr_handover_portion(corr_page_t *p);
 static ngx_int_t corr_handover_done(corr_page_t *p);
 static ngx_int_t corr_substitute_set(corr_page_t *p);
+static ngx_int_t corr_substitute_sure(corr_page_t *p);
 static ngx_int_t corr_substitute_end(corr_page_t *p);
 static ngx_int_t corr_substitute_done(corr_page_t *p);
 static void corr_staff_day(corr_page_t *p, const char *name, int64_t *days);
@@ -113,6 +121,10 @@ const corr_step_pt  corr_staff_save_steps[] = {
 
 const corr_step_pt  corr_staff_reinvite_steps[] = {
     corr_staff_reinvite, NULL
+};
+
+const corr_step_pt  corr_staff_sessions_end_steps[] = {
+    corr_staff_sessions_end, NULL
 };
 
 const corr_step_pt  corr_staff_confirm_steps[] = {
@@ -175,11 +187,21 @@ corr_staff_show(corr_page_t *p)
     corr_form_key(p);
     corr_form_view(p, corr_staff_rules);
     corr_form_view(p, corr_username_rules);
-    corr_form_view(p, corr_password_rules);
     corr_form_view(p, corr_substitute_rules);
-    corr_view_flag(p->view, "password_wanted", corr_confirm_due(p));
+    corr_staff_password(p);
+
+    corr_view_flag(p->view, "at_substitute",
+                   corr_form_raw(p, "substitute").data != NULL);
 
     return corr_reply_page(p, CORR_TPL_CLERK_STAFF);
+}
+
+
+static void
+corr_staff_password(corr_page_t *p)
+{
+    corr_form_view(p, corr_password_rules);
+    corr_view_flag(p->view, "password_wanted", corr_confirm_due(p));
 }
 
 
@@ -398,10 +420,7 @@ corr_staff_save(corr_page_t *p)
 
     if (id) {
         corr_db_begin(p, CORR_WRITE);
-        corr_db_add(p, CORR_SQL_STAFF_SAVE, corr_pg_int(id),
-                    corr_pg_text(corr_form_value(p, "name")),
-                    corr_pg_text(corr_form_value(p, "role")),
-                    corr_admin_id_param(corr_form_int(p, "unit")));
+        corr_staff_add_save(p, id);
 
         return corr_db_send(p, corr_staff_saved);
     }
@@ -422,6 +441,16 @@ corr_staff_save(corr_page_t *p)
                 corr_pg_int(CORR_INVITATION_HOURS));
 
     return corr_db_send(p, corr_staff_invited);
+}
+
+
+static void
+corr_staff_add_save(corr_page_t *p, int64_t id)
+{
+    corr_db_add(p, CORR_SQL_STAFF_SAVE, corr_pg_int(id),
+                corr_pg_text(corr_form_value(p, "name")),
+                corr_pg_text(corr_form_value(p, "role")),
+                corr_admin_id_param(corr_form_int(p, "unit")));
 }
 
 
@@ -476,9 +505,17 @@ corr_staff_saved(corr_page_t *p)
 }
 
 
+/* What was changed in the same form is saved as well. */
+
 static ngx_int_t
 corr_staff_reinvite(corr_page_t *p)
 {
+    if (corr_form_raw(p, "name").data != NULL
+        && corr_form_check(p, corr_staff_rules) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return corr_staff_sure(p, corr_staff_renew);
 }
 
@@ -501,7 +538,32 @@ corr_staff_renew(corr_page_t *p)
                 corr_pg_bytes(ctx->token),
                 corr_pg_int(CORR_INVITATION_HOURS));
 
+    if (corr_form_raw(p, "name").data != NULL) {
+        corr_staff_add_save(p, corr_admin_id(p->params[0]));
+    }
+
     return corr_db_send(p, corr_staff_invited);
+}
+
+
+/* In a session of any age: it takes a way in, and gives none. */
+
+static ngx_int_t
+corr_staff_sessions_end(corr_page_t *p)
+{
+    corr_db_begin(p, CORR_WRITE);
+    corr_db_add(p, CORR_SQL_STAFF_SESSIONS_END,
+                corr_pg_int(corr_admin_id(p->params[0])));
+
+    return corr_db_send(p, corr_staff_sessions_ended);
+}
+
+
+static ngx_int_t
+corr_staff_sessions_ended(corr_page_t *p)
+{
+    return corr_reply_redirect(p, "/staff?edit=%L&flash=staff_sessions_ended",
+                               corr_admin_id(p->params[0]));
 }
 
 
@@ -538,8 +600,8 @@ corr_staff_confirm(corr_page_t *p)
         return corr_reply_page(p, CORR_TPL_CLERK_CONFIRM);
     }
 
-    if (corr_rows_int(rows, 0, "open_letters")
-        || corr_rows_int(rows, 0, "open_tickets"))
+    if (!p->again && (corr_rows_int(rows, 0, "open_letters")
+                      || corr_rows_int(rows, 0, "open_tickets")))
     {
         return corr_reply_redirect(p, "/staff/%L/handover",
                                    corr_admin_id(p->params[0]));
@@ -577,6 +639,7 @@ corr_staff_ask(corr_page_t *p, corr_rows_t *rows, const char *act,
     corr_view_text(p->view, "action", corr_staff_path(p, act));
     corr_view_cstr(p->view, "back", "/staff");
     corr_form_key(p);
+    corr_staff_password(p);
 }
 
 
@@ -601,6 +664,13 @@ corr_staff_path(corr_page_t *p, const char *act)
 static ngx_int_t
 corr_staff_disable(corr_page_t *p)
 {
+    return corr_staff_sure(p, corr_staff_disable_sure);
+}
+
+
+static ngx_int_t
+corr_staff_disable_sure(corr_page_t *p)
+{
     corr_db_begin(p, CORR_WRITE);
 
     corr_db_add(p, CORR_SQL_STAFF_DISABLE,
@@ -619,6 +689,13 @@ corr_staff_disabled(corr_page_t *p)
 
 static ngx_int_t
 corr_staff_enable(corr_page_t *p)
+{
+    return corr_staff_sure(p, corr_staff_enable_sure);
+}
+
+
+static ngx_int_t
+corr_staff_enable_sure(corr_page_t *p)
 {
     corr_db_begin(p, CORR_WRITE);
 
@@ -672,6 +749,7 @@ corr_handover_show(corr_page_t *p)
                           corr_admin_id(p->params[0]), 0, "to");
     corr_form_key(p);
     corr_form_view(p, corr_handover_rules);
+    corr_staff_password(p);
 
     return corr_reply_page(p, CORR_TPL_CLERK_HANDOVER);
 }
@@ -684,11 +762,7 @@ corr_handover_do(corr_page_t *p)
         return NGX_ERROR;
     }
 
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
-
-    return corr_handover_portion(p);
+    return corr_staff_sure(p, corr_handover_portion);
 }
 
 
@@ -725,18 +799,26 @@ corr_handover_done(corr_page_t *p)
 static ngx_int_t
 corr_substitute_set(corr_page_t *p)
 {
-    int64_t  from, to;
+    int64_t  days;
 
     if (corr_form_check(p, corr_substitute_rules) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    corr_staff_day(p, "from", &days);
+    corr_staff_day(p, "to", &days);
+
+    return corr_staff_sure(p, corr_substitute_sure);
+}
+
+
+static ngx_int_t
+corr_substitute_sure(corr_page_t *p)
+{
+    int64_t  from, to;
+
     corr_staff_day(p, "from", &from);
     corr_staff_day(p, "to", &to);
-
-    if (p->failed_form) {
-        return corr_flow_again(p, 422);
-    }
 
     corr_db_begin(p, CORR_WRITE);
 

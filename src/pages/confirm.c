@@ -13,6 +13,7 @@ struct corr_confirm_s {
 static ngx_int_t corr_confirm_tried(corr_page_t *p);
 static ngx_int_t corr_confirm_verified(corr_page_t *p);
 static ngx_int_t corr_confirm_wrong(corr_page_t *p);
+static ngx_int_t corr_confirm_told(corr_page_t *p);
 static ngx_int_t corr_confirm_right(corr_page_t *p);
 
 
@@ -78,7 +79,8 @@ corr_confirm_tried(corr_page_t *p)
         }
 
         corr_view_int(values, "seconds", wait);
-        corr_form_error(p, "current_password", CORR_MSG_LOGIN_WAIT, values);
+        corr_form_error(p, "current_password", CORR_MSG_STAFF_LOGIN_WAIT,
+                        values);
 
         return corr_flow_again(p, 429);
     }
@@ -128,6 +130,20 @@ corr_confirm_wrong(corr_page_t *p)
     corr_form_error(p, "current_password", CORR_MSG_CURRENT_PASSWORD_WRONG,
                     NULL);
 
+    if (p->session.who != CORR_A_STAFF) {
+        return corr_confirm_told(p);
+    }
+
+    corr_db_begin(p, CORR_WRITE);
+    corr_db_add(p, CORR_SQL_STAFF_PASSWORD_WRONG);
+
+    return corr_db_send(p, corr_confirm_told);
+}
+
+
+static ngx_int_t
+corr_confirm_told(corr_page_t *p)
+{
     return corr_flow_again(p, 422);
 }
 

@@ -18,7 +18,7 @@ ngx_int_t corr_confirm_required(corr_page_t *p);
 /*
  * Takes a try at the field `current_password`.  `then` runs when it is right,
  * and when a person has none; wrong (422) and too often (429) become an
- * error of the form.
+ * error of the form.  A wrong one of staff stands in the audit.
  *
  *     return corr_confirm(p, corr_mobile_confirmed);
  */

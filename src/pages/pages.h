@@ -138,6 +138,7 @@ extern const corr_step_pt  corr_staff_steps[];
 extern const corr_step_pt  corr_staff_save_steps[];
 extern const corr_step_pt  corr_staff_reinvite_steps[];
 extern const corr_step_pt  corr_staff_confirm_steps[];
+extern const corr_step_pt  corr_staff_sessions_end_steps[];
 extern const corr_step_pt  corr_staff_disable_steps[];
 extern const corr_step_pt  corr_staff_enable_steps[];
 extern const corr_step_pt  corr_handover_steps[];
