@@ -352,6 +352,10 @@ staff_leaves($admin, "staff_saved staff $new", 'staff_save', $new, 'تازه',
 is bare(q{SELECT details::text FROM audit WHERE action = 'staff_saved'}),
    '{"role": "manager", "unit": null, "role_before": "clerk", '
    . '"unit_before": null}', 'what somebody was, and is';
+staff_leaves($admin, "staff_confirm_failed staff $admin->{id}",
+             'staff_password_wrong');
+staff_leaves($admin, "staff_sessions_ended staff $new", 'staff_sessions_end',
+             $new);
 staff_leaves($admin, "staff_disabled staff $new", 'staff_disable', $new);
 staff_leaves($admin, "staff_enabled staff $new", 'staff_enable', $new);
 staff_leaves($manager, "substitute_set staff $clerk->{id}", 'substitute_set',
