@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # What an address has to put up with that misbehaves: captchas on sign-up
-# and code requests, a rate of log-ins.
+# and code requests, a rate of log-ins, of changes and of searches.
 
 use strict;
 use warnings;
@@ -16,6 +16,7 @@ use Portal::Texts;
 my $p = Portal->new(captcha => 'on',
     http => "    correspondence_misbehaviour 3;\n"
           . "    correspondence_login_rate 5;\n"
+          . "    correspondence_search_rate 5;\n"
           . "    correspondence_changes_per_hour 4;\n");
 my $redis = $p->instance->{sockets} . '/redis.sock';
 
@@ -320,6 +321,33 @@ for my $case ([ '/login', { password => 'x' } ], [ '/login/code', {} ],
     ok($n->status != 429 || $n->header('Retry-After') <= 60,
        "$path: for a minute");
     is($n->get($path)->status, 200, "$path: the page itself is free");
+}
+
+# of searches, each a line of the audit
+
+forget();
+
+{
+    my $clerk = $p->browser->clerk_login('clerk');
+    my @status;
+    my $search = sub {
+        push @status, $clerk->post('/clerk/search', { q => 'نامه' })->status;
+    };
+
+    $search->() for 1 .. 12;
+    is((sort @status)[-1], 429, 'a rate of searches') or diag "@status";
+
+    my @found = grep { $_ == 303 } @status;
+
+    cmp_ok(scalar @found, '>=', 5, 'as many as it says are done');
+    is($p->value(q{SELECT count(*) FROM audit WHERE object = 'search'}),
+       @found, 'and stand in the audit, and no others');
+
+    # a new minute may have begun
+
+    $search->() while $clerk->status != 429 && @status < 20;
+    cmp_ok($clerk->header('Retry-After') // 99, '<=', 60, 'for a minute');
+    is($clerk->get('/clerk/')->status, 200, 'the inbox is free');
 }
 
 # what a person changes, each a line of the audit: of an hour of the clock

@@ -7,6 +7,7 @@
 
 #include "clerk_actions.h"
 
+#include "../http/throttle.h"
 #include "../lib/escape.h"
 #include "../lib/jalali.h"
 #include "../lib/text.h"
@@ -39,6 +40,7 @@ static void corr_inbox_filters(corr_page_t *p, corr_rows_t *units);
 static corr_str_t corr_inbox_url(corr_page_t *p, corr_inbox_t *ctx);
 static corr_str_t corr_inbox_args(corr_page_t *p,
     const corr_fields_t *fields);
+static ngx_int_t corr_inbox_search_limit(corr_page_t *p);
 static ngx_int_t corr_inbox_search(corr_page_t *p);
 static ngx_int_t corr_inbox_search_noted(corr_page_t *p);
 static ngx_int_t corr_inbox_search_kept(corr_page_t *p);
@@ -72,7 +74,7 @@ const corr_step_pt  corr_inbox_steps[] = {
 
 
 const corr_step_pt  corr_inbox_search_steps[] = {
-    corr_inbox_search,
+    corr_inbox_search_limit,
     NULL
 };
 
@@ -315,6 +317,16 @@ corr_inbox_args(corr_page_t *p, const corr_fields_t *fields)
     }
 
     return args;
+}
+
+
+/* Each search is a line of the audit, which keeps it for ever. */
+
+static ngx_int_t
+corr_inbox_search_limit(corr_page_t *p)
+{
+    return corr_throttle(p, "search", p->settings->search_rate,
+                         corr_inbox_search);
 }
 
 
