@@ -662,6 +662,7 @@ BEGIN
          WHERE seen_at < v_browser AND (person_id, browser) IN (
             SELECT person_id, browser FROM person_browsers
              WHERE seen_at < v_browser ORDER BY seen_at LIMIT v_most);
+        DELETE FROM staff_browsers WHERE seen_at < v_browser;
         DELETE FROM reply_drafts WHERE saved_at < now() - interval '90 days';
         DELETE FROM letter_viewers WHERE seen_at < now() - interval '1 hour';
     END IF;

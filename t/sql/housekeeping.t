@@ -48,6 +48,9 @@ my @kept = (
     [ person_browsers => 'seen_at', '400 days',
       "INSERT INTO person_browsers (person_id, browser, seen_at)
        VALUES ($ali->{id}, 'browser-' || \$2, \$1)" ],
+    [ staff_browsers => 'seen_at', '400 days',
+      "INSERT INTO staff_browsers (staff_id, browser, seen_at)
+       VALUES ($clerk->{id}, 'browser-' || \$2, \$1)" ],
     [ reply_drafts => 'saved_at', '90 days',
       "INSERT INTO reply_drafts (staff_id, letter_id, body, saved_at)
        SELECT $clerk->{id}, id, 'متن', \$1 FROM letters ORDER BY id
