@@ -276,7 +276,6 @@ corr_code_sent(corr_page_t *p, const char *location, const char *field)
     }
 
     corr_view_int(values, "seconds", wait);
-    corr_view_int(p->view, "wait_seconds", wait);
 
     corr_form_error(p, field,
                     corr_str_is(verdict, "full") ? CORR_MSG_CODE_FULL

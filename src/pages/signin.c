@@ -159,7 +159,6 @@ corr_signin_wait(corr_page_t *p, corr_rows_t *rows, const char *field,
     }
 
     corr_view_int(values, "seconds", wait);
-    corr_view_int(p->view, "wait_seconds", wait);
     corr_form_error(p, field, message, values);
 
     return corr_flow_again(p, 429);
