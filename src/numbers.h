@@ -54,17 +54,17 @@
            CORR_PASSWORD_MEMORY, CORR_PASSWORD_MEMORY, INT32_MAX)             \
     number(num,  password_passes,         CORR_PASSWORD_PASSES, 1,  100)      \
                                                                               \
-    /* throttles: requests of an address in a minute; 0: none */              \
+    /* throttles: requests of an address in a minute; 0: no limit */          \
                                                                               \
     number(num,  login_rate,              30,               0,      INT32_MAX)\
     number(num,  track_rate,              20,               0,      INT32_MAX)\
     number(num,  search_rate,             120,              0,      INT32_MAX)\
     number(num,  captcha_rate,            30,               0,      INT32_MAX)\
     number(num,  left_rate,               20,               0,      INT32_MAX)\
+                                                                              \
+    /* captchas; misbehaviour: faults in an hour, 0: one is always asked */   \
+                                                                              \
     number(num,  misbehaviour,            10,               0,      INT32_MAX)\
-                                                                              \
-    /* captchas */                                                            \
-                                                                              \
     number(num,  captcha_digits, 5, CORR_CAPTCHA_MIN, CORR_CAPTCHA_MAX)       \
     number(sec,  captcha_lifetime,        10 * 60,          1,      INT32_MAX)\
                                                                               \

@@ -87,14 +87,12 @@ typedef struct {
     ngx_uint_t               codes_per_address_day;
     ngx_uint_t               codes_per_day;      /* in total */
 
-    /* throttles by address: requests in a window of a minute */
+    /* throttles by address: requests in a window of a minute, 0: no limit */
     ngx_uint_t               login_rate;
     ngx_uint_t               track_rate;
     ngx_uint_t               search_rate;
     ngx_uint_t               captcha_rate;
     ngx_uint_t               left_rate;      /* forms of ended sessions */
-    ngx_uint_t               misbehaviour;   /* faults of an address in an
-                                                hour before captchas */
 
     /* passwords */
     ngx_uint_t               password_min;
@@ -102,6 +100,8 @@ typedef struct {
     ngx_uint_t               password_passes;
 
     /* captcha */
+    ngx_uint_t               misbehaviour;   /* faults of an address in an
+                                                hour before captchas */
     ngx_uint_t               captcha;        /* 0 off, 1 letters, 2 always */
     ngx_uint_t               captcha_digits;
     time_t                   captcha_lifetime;
