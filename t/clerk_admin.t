@@ -129,6 +129,26 @@ my $new = $p->browser;
 $p->browser->request(PUT => $link, {});
 is($p->browser->get('/clerk/invitations/' . 'x' x 43)->status, 410,
    'an unknown link');
+
+# what is refused in its own way has a heading as well
+
+for my $case (
+    [ 410, 'a link', sub {
+        $p->browser->get('/clerk/invitations/' . 'x' x 43) } ],
+    [ 415, 'a form of no kind', sub {
+        $admin->request(POST => '/clerk/search',
+                        { 'Content-Type' => 'text/plain' }, 'q=x') } ],
+    [ 422, 'a day of none', sub {
+        $admin->get('/clerk/audit?export=csv&from=1405/13/1') } ],
+) {
+    my ($status, $what, $ask) = @$case;
+    my $b = $ask->();
+
+    is($b->status, $status, "$what: $status");
+    like($b->dom->at('h1')->all_text, qr/\w/, "$what: a heading");
+    like($b->dom->at('title')->text, qr/\w.*\|/s, "$what: a title");
+}
+
 is($new->get($link)->status, 200, 'the link opens');
 like($new->text, qr/نو آمده.*newcomer/, 'for whom');
 $new->submit({ new_password => '12345678' });
