@@ -284,6 +284,16 @@ BEGIN
 END
 $$;
 
+-- What a line of the audit says of a change: the values of now, and for each
+-- of those before (NULL: there was nothing) that differs, NAME_before.
+CREATE OR REPLACE FUNCTION with_before(p_now jsonb, p_before jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_now || coalesce(jsonb_object_agg(b.key || '_before', b.value)
+                             FILTER (WHERE b.value <> p_now -> b.key), '{}')
+      FROM jsonb_each(p_before) AS b
+$$;
+
 -- One row of a letter's timeline; its id.
 CREATE OR REPLACE FUNCTION event_add(p_letter bigint, p_kind text,
     p_actor text, p_staff bigint, p_for bigint, p_visibility text,

@@ -11,6 +11,7 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('admin');
     v_id        bigint := p_id;
+    v_was       units;
     v_taken     text;
 BEGIN
     IF p_code !~ '^[a-z][a-z0-9_-]{0,39}$' THEN
@@ -26,7 +27,7 @@ BEGIN
     END IF;
 
     -- First the unit, so that nothing new comes in while we look.
-    PERFORM FROM units WHERE id = p_id FOR UPDATE;
+    SELECT * INTO v_was FROM units WHERE id = p_id FOR UPDATE;
 
     IF NOT p_active AND (
         EXISTS (SELECT FROM referrals
@@ -58,8 +59,12 @@ BEGIN
     END;
 
     PERFORM audit_staff('unit_saved', 'unit', p_code,
-        jsonb_build_object('name', p_name, 'due_days', p_due_days,
-                           'active', p_active));
+        with_before(jsonb_build_object('code', p_code, 'name', p_name,
+                        'due_days', p_due_days, 'active', p_active),
+                    CASE WHEN v_was.id IS NOT NULL THEN
+                        jsonb_build_object('code', v_was.code,
+                            'name', v_was.name, 'due_days', v_was.due_days,
+                            'active', v_was.active) END));
     RETURN v_id;
 END
 $$;
@@ -72,6 +77,7 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('admin');
     v_id        bigint := p_id;
+    v_was       books;
     v_taken     text;
 BEGIN
     IF p_code !~ '^[a-z][a-z0-9_-]{0,39}$' THEN
@@ -81,6 +87,8 @@ BEGIN
     IF btrim(coalesce(p_name, '')) = '' THEN
         PERFORM fail('CR422', 'name:name_required');
     END IF;
+
+    SELECT * INTO v_was FROM books WHERE id = p_id FOR NO KEY UPDATE;
 
     BEGIN
         IF p_id IS NULL THEN
@@ -102,7 +110,12 @@ BEGIN
     END;
 
     PERFORM audit_staff('book_saved', 'book', p_code,
-        jsonb_build_object('name', p_name, 'active', p_active));
+        with_before(jsonb_build_object('code', p_code, 'name', p_name,
+                                       'active', p_active),
+                    CASE WHEN v_was.id IS NOT NULL THEN
+                        jsonb_build_object('code', v_was.code,
+                            'name', v_was.name, 'active', v_was.active)
+                        END));
     RETURN v_id;
 END
 $$;
@@ -119,6 +132,7 @@ SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('manager,admin');
     v_id        bigint := p_id;
+    v_was       canned;
     v_bad       text;
     v_rest      text;
 BEGIN
@@ -148,6 +162,8 @@ BEGIN
         PERFORM fail('CR422', 'unit:unit_unknown');
     END IF;
 
+    SELECT * INTO v_was FROM canned WHERE id = p_id FOR NO KEY UPDATE;
+
     IF p_id IS NULL THEN
         INSERT INTO canned (title, body, unit_id, active, updated_by)
         VALUES (p_title, p_body, p_unit, p_active, v_me.id)
@@ -163,7 +179,12 @@ BEGIN
     END IF;
 
     PERFORM audit_staff('canned_saved', 'canned', v_id::text,
-                        jsonb_build_object('title', p_title));
+        with_before(jsonb_build_object('title', p_title, 'body', p_body,
+                        'unit', p_unit, 'active', p_active),
+                    CASE WHEN v_was.id IS NOT NULL THEN
+                        jsonb_build_object('title', v_was.title,
+                            'body', v_was.body, 'unit', v_was.unit_id,
+                            'active', v_was.active) END));
     RETURN v_id;
 END
 $$;
@@ -371,8 +392,10 @@ BEGIN
     END IF;
 
     PERFORM audit_staff('staff_saved', 'staff', p_staff::text,
-        jsonb_build_object('role', p_role, 'role_before', v_was.role,
-                           'unit', p_unit, 'unit_before', v_was.unit_id));
+        with_before(jsonb_build_object('name', p_name, 'role', p_role,
+                        'unit', p_unit),
+                    jsonb_build_object('name', v_was.name,
+                        'role', v_was.role, 'unit', v_was.unit_id)));
     RETURN true;
 END
 $$;
@@ -626,6 +649,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('admin');
+    v_was       calendar_days;
     v_before    boolean;
     v_after     boolean;
 BEGIN
@@ -640,6 +664,7 @@ BEGIN
     END IF;
 
     LOCK TABLE calendar_days IN SHARE ROW EXCLUSIVE MODE;
+    SELECT * INTO v_was FROM calendar_days AS c WHERE c.day = p_day;
     v_before := is_working_day(p_day);
 
     IF p_kind = 'none' THEN
@@ -660,7 +685,11 @@ BEGIN
     END IF;
 
     PERFORM audit_staff('calendar_set', 'day', p_day::text,
-        jsonb_build_object('kind', p_kind, 'title', p_title));
+        with_before(jsonb_build_object('kind', p_kind,
+                                       'title', coalesce(p_title, '')),
+                    CASE WHEN v_was.day IS NOT NULL THEN
+                        jsonb_build_object('kind', v_was.kind,
+                                           'title', v_was.title) END));
     RETURN true;
 END
 $$;
@@ -732,6 +761,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 DECLARE
     v_me        staff := me_staff('admin');
+    v_was       integer;
 BEGIN
     IF setting_int(p_name) IS NULL
        OR coalesce(p_value, 0) NOT BETWEEN 1 AND 365
@@ -739,7 +769,11 @@ BEGIN
         PERFORM fail('CR422', p_name || ':setting_wrong');
     END IF;
 
-    IF setting_int(p_name) = p_value THEN
+    -- Who comes second sees what the first one set.
+    LOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE;
+    v_was := setting_int(p_name);
+
+    IF v_was = p_value THEN
         RETURN true;
     END IF;
 
@@ -747,7 +781,8 @@ BEGIN
     ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value,
                                      changed_at = now();
     PERFORM audit_staff('setting_set', 'setting', p_name,
-                        jsonb_build_object('value', p_value));
+                        jsonb_build_object('value', p_value,
+                                           'value_before', v_was));
     RETURN true;
 END
 $$;

@@ -81,6 +81,10 @@ sub call_leaves {
 
 sub bare { return scalar $owner->selectrow_array(@_) }
 
+sub last_details {
+    return bare('SELECT details::text FROM audit ORDER BY id DESC LIMIT 1');
+}
+
 
 # Ways in ------------------------------------------------------------------------
 
@@ -338,8 +342,31 @@ staff_leaves($admin, 'unit_saved unit press', 'unit_save', Cluster::key(),
              undef, 'press', 'روابط', undef, 1);
 staff_leaves($admin, 'book_saved book secret', 'book_save', Cluster::key(),
              undef, 'secret', 'محرمانه', 1);
-staff_leaves($manager, sub { "canned_saved canned $_[0]{canned_id}" },
-             'canned_save', Cluster::key(), undef, 'ع', 'سلام', undef, 1);
+my $canned = staff_leaves($manager,
+    sub { "canned_saved canned $_[0]{canned_id}" }, 'canned_save',
+    Cluster::key(), undef, 'ع', 'سلام', undef, 1)->{canned_id};
+
+# A change says what stood there before, and nothing of what stayed.
+
+is last_details(), '{"body": "سلام", "unit": null, "title": "ع", '
+   . '"active": true}', 'where nothing was, nothing is told';
+staff_leaves($manager, "canned_saved canned $canned", 'canned_save',
+             Cluster::key(), $canned, 'ع', 'درود', undef, 1);
+is last_details(), '{"body": "درود", "unit": null, "title": "ع", '
+   . '"active": true, "body_before": "سلام"}',
+   'a text that is replaced is not lost';
+staff_leaves($admin, 'unit_saved unit media', 'unit_save', Cluster::key(),
+             bare(q{SELECT id FROM units WHERE code = 'press'}), 'media',
+             'رسانه', 5, 1);
+is last_details(), '{"code": "media", "name": "رسانه", "active": true, '
+   . '"due_days": 5, "code_before": "press", "name_before": "روابط", '
+   . '"due_days_before": null}', 'a unit under another code is found again';
+staff_leaves($admin, 'book_saved book closed', 'book_save', Cluster::key(),
+             bare(q{SELECT id FROM books WHERE code = 'secret'}), 'closed',
+             'بسته', 0);
+is last_details(), '{"code": "closed", "name": "بسته", "active": false, '
+   . '"code_before": "secret", "name_before": "محرمانه", '
+   . '"active_before": true}', 'and so is a book';
 
 my $new = staff_leaves($admin, sub { "staff_invited staff $_[0]{staff_id}" },
     'staff_invite', 'new', 'تازه', 'clerk', undef, 'n', 48)->{staff_id};
@@ -349,9 +376,12 @@ staff_leaves($admin, "staff_reinvited staff $new", 'staff_reinvite', $new,
              'm', 48);
 staff_leaves($admin, "staff_saved staff $new", 'staff_save', $new, 'تازه',
              'manager', undef);
-is bare(q{SELECT details::text FROM audit WHERE action = 'staff_saved'}),
-   '{"role": "manager", "unit": null, "role_before": "clerk", '
-   . '"unit_before": null}', 'what somebody was, and is';
+is last_details(), '{"name": "تازه", "role": "manager", "unit": null, '
+   . '"role_before": "clerk"}', 'what somebody was, and is';
+staff_leaves($admin, "staff_saved staff $new", 'staff_save', $new, 'دیگر',
+             'manager', undef);
+is last_details(), '{"name": "دیگر", "role": "manager", "unit": null, '
+   . '"name_before": "تازه"}', 'and was called';
 staff_leaves($admin, "staff_confirm_failed staff $admin->{id}",
              'staff_password_wrong');
 staff_leaves($admin, "staff_sessions_ended staff $new", 'staff_sessions_end',
@@ -367,8 +397,13 @@ staff_leaves($manager,
              'staff_handover', $clerk->{id}, $manager->{id});
 staff_leaves($admin, "calendar_set day $today", 'calendar_set', $today,
              'holiday', 'تعطیل');
+staff_leaves($admin, "calendar_set day $today", 'calendar_set', $today,
+             'none', undef);
+is last_details(), '{"kind": "none", "title": "", "kind_before": "holiday", '
+   . '"title_before": "تعطیل"}', 'what a day was that is none any more';
 staff_leaves($admin, 'setting_set setting due_days', 'setting_set',
              'due_days', 12);
+is last_details(), '{"value": 12, "value_before": 10}', 'what held before';
 staff_leaves($admin, 'read search -', 'staff_read', 'search',
              '{"text":"متن"}');
 
