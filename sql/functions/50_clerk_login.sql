@@ -180,7 +180,9 @@ $$;
 -- staff_totp_done(staff_id, epoch, step that matched or NULL, browser,
 --                 address, the secret encrypted anew or NULL)
 -- → ok, staff_id, epoch
--- A step passes once: of two at the same time one wins.
+-- A step passes once: of two at the same time one wins.  Whoever can log in
+-- needs no link: one that is open was lost, or made by somebody else for
+-- themselves.
 CREATE OR REPLACE FUNCTION staff_totp_done(p_staff bigint, p_epoch integer,
     p_step bigint, p_browser text, p_address text, p_totp_secret bytea)
 RETURNS TABLE (ok boolean, staff_id bigint, epoch integer)
@@ -188,6 +190,8 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM invitations_hold(p_staff);
+
     UPDATE staff AS s
        SET totp_step = p_step, last_login_at = now(),
            totp_secret = coalesce(p_totp_secret, s.totp_secret)
@@ -201,6 +205,7 @@ BEGIN
         INSERT INTO staff_browsers AS b (staff_id, browser)
         VALUES (p_staff, p_browser)
         ON CONFLICT (staff_id, browser) DO UPDATE SET seen_at = now();
+        PERFORM invitations_end(p_staff);
         PERFORM audit_add('staff', p_staff, NULL, 'staff_login', 'staff',
                           p_staff::text, p_address);
     ELSE
@@ -227,6 +232,25 @@ $$;
 -- A link holds a token of 256 random bits; token_hash is the SHA-256 of its
 -- characters as they stand in the link (the statements compute it).
 
+-- Somebody's open invitations, held before their account, as
+-- invitation_password() has them: or each waits for what the other has.
+CREATE OR REPLACE FUNCTION invitations_hold(p_staff bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM invitations
+      WHERE staff_id = p_staff AND used_at IS NULL AND expires_at > now()
+        FOR UPDATE;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION invitations_end(p_staff bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE invitations SET expires_at = now()
+     WHERE staff_id = p_staff AND used_at IS NULL AND expires_at > now();
+END
+$$;
+
 -- An invitation for a staff row: the older ones end.
 CREATE OR REPLACE FUNCTION invitation_make(p_staff bigint,
     p_token_hash bytea, p_hours integer, p_by bigint) RETURNS bigint
@@ -234,8 +258,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_id    bigint;
 BEGIN
-    UPDATE invitations SET expires_at = now()
-     WHERE staff_id = p_staff AND used_at IS NULL AND expires_at > now();
+    PERFORM invitations_end(p_staff);
     INSERT INTO invitations (staff_id, token_hash, created_by, expires_at)
     VALUES (p_staff, p_token_hash, p_by, now() + p_hours * interval '1 hour')
     RETURNING id INTO v_id;

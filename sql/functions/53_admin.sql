@@ -332,7 +332,7 @@ $$;
 -- staff_reinvite(staff id, token_hash, hours) → staff_id, expires_at
 -- Another link: for one that was lost, and for a colleague without password
 -- or authenticator, who chooses new ones; nobody else ever does.  Until then
--- the old ones work.  Admin.
+-- the old ones work, and a log-in with them ends the link.  Admin.
 CREATE OR REPLACE FUNCTION staff_reinvite(p_staff bigint,
     p_token_hash bytea, p_hours integer)
 RETURNS TABLE (staff_id bigint, expires_at timestamptz)

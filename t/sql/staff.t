@@ -507,6 +507,15 @@ sub way_in {
 }
 
 
+sub open_links {
+    return join ' ', map { scalar @{$pg->call($db, 'invitation_show', $_)} } @_;
+}
+
+
+my @links = map { $_ x 43 } 's', 't';
+
+$pg->staff($db, $admin, 'staff_reinvite', ($in, $heir)[$_]{id}, $links[$_], 48)
+    for 0, 1;
 is way_in(epoch => 2), '1 1 0 0', 'digits for another session’s password';
 is way_in(name => 'nima', step => 0), '1 0 1 0', 'another name';
 is way_in(hash => 'older', step => 0), '1 0 1 0', 'another password';
@@ -516,7 +525,9 @@ is way_in(), '0 0 0 0', 'an account that is closed';
 $owner->do(q{UPDATE staff SET status = 'active' WHERE id = ?}, undef,
            $in->{id});
 $owner->do('TRUNCATE tries');
+is open_links(@links), '1 1', 'no link ends before its owner is in';
 is way_in(), '1 1 1 1', 'all right';
+is open_links(@links), '0 1', 'who can log in needs no link, another may';
 
 for ([ staff => staff_login_renew => $in->{id} ],
      [ persons => login_renew => $ali->{id} ])
