@@ -425,6 +425,8 @@ BEGIN
         PERFORM fail('CR409', 'staff_last_admin');
     END IF;
 
+    PERFORM invitations_hold(p_staff);
+
     -- First the account, so that nothing new comes in while we look.  What was
     -- chosen by a link and not yet confirmed goes with the link: staff_enable()
     -- would let it in.
@@ -434,6 +436,14 @@ BEGIN
            totp_secret = CASE WHEN status = 'active' THEN totp_secret END
      WHERE id = p_staff AND status <> 'disabled';
 
+    -- An account that is active stays so when a link sets its password, but no
+    -- code of the new authenticator was accepted then.  A script's account may
+    -- be as new, without a link.
+    UPDATE staff SET password_hash = NULL, totp_secret = NULL
+     WHERE id = p_staff AND totp_step = 0
+       AND EXISTS (SELECT FROM invitations AS i
+                    WHERE i.staff_id = p_staff AND i.used_at IS NULL);
+
     IF EXISTS (SELECT FROM letters
                 WHERE owner_id = p_staff AND closed_at IS NULL)
        OR EXISTS (SELECT FROM tickets
@@ -442,8 +452,7 @@ BEGIN
         PERFORM fail('CR409', 'staff_has_work');
     END IF;
 
-    UPDATE invitations SET expires_at = now()
-     WHERE staff_id = p_staff AND used_at IS NULL AND expires_at > now();
+    PERFORM invitations_end(p_staff);
     UPDATE substitutes SET ended_at = now()
      WHERE (absent_id = p_staff OR substitute_id = p_staff)
        AND ended_at IS NULL;
@@ -453,7 +462,8 @@ BEGIN
 END
 $$;
 
--- staff_enable(staff id) → true.  Admin.  Old sessions stay dead.  CR409
+-- staff_enable(staff id) → true.  Admin.  Old sessions stay dead, and who has
+-- no password any more is let in by a new link only.  CR409
 -- staff_unit_closed: their unit was closed meanwhile.
 CREATE OR REPLACE FUNCTION staff_enable(p_staff bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

@@ -419,6 +419,7 @@ $owner->do('INSERT INTO staff_browsers (staff_id, browser) VALUES (?, ?)',
            undef, $_->{id}, 'known') for $leaver, $heir;
 my $invited = $pg->staff($db, $admin, 'staff_invite', 'fresh', 'تازه', 'clerk',
                          undef, 'f' x 43, 48)->[0]{staff_id};
+$pg->call($db, 'staff_totp_done', $leaver->{id}, 1, 40, 'known', '1', undef);
 $pg->staff($db, $admin, 'staff_reinvite', $leaver->{id}, 'l' x 43, 48);
 is dies($admin, 'staff_disable', $leaver->{id}), 'nothing', 'closed';
 is substitutes(), $heir->{id}, 'stands in for nobody, and nobody for them';
@@ -451,8 +452,44 @@ dies($admin, $_, $invited) for qw(staff_disable staff_enable);
 is status_of($invited), 'invited', 'and closed and opened, too';
 is $pg->call($db, 'staff_login_try', 'fresh', 'b', '1')->[0]{password_hash},
    undef, 'that password opens nothing';
-is bare('SELECT num_nonnulls(password_hash, totp_secret) FROM staff
-          WHERE id = ?', undef, $invited), 0, 'and is not kept';
+
+
+sub secrets_of {
+    return bare('SELECT num_nonnulls(password_hash, totp_secret) FROM staff
+                  WHERE id = ?', undef, $_[0]);
+}
+
+
+is secrets_of($invited), 0, 'and is not kept';
+
+# An account that was at work stays active when its link sets a password.
+
+my ($robbed, $at_work, $unsure) = map { $pg->make_staff('clerk') } 1 .. 3;
+
+for ([ $robbed, 'r' ], [ $at_work, 'w' ], [ $unsure, 'u' ]) {
+    my ($who, $link) = ($_->[0]{id}, $_->[1] x 43);
+
+    $pg->call($db, 'staff_totp_done', $who, 1, 60, 'b', '1', undef);
+    $pg->staff($db, $admin, 'staff_reinvite', $who, $link, 48);
+    $pg->call($db, 'invitation_password', $link, 'stolen', 'totp', '1')
+        if $link !~ /w/;
+}
+
+$pg->call($db, 'invitation_done', 'u' x 43, 61, 'b', '1');
+$owner->do('UPDATE invitations SET expires_at = now() WHERE staff_id = ?',
+           undef, $robbed->{id});
+for my $who ($robbed, $at_work, $unsure) {
+    dies($admin, $_, $who->{id}) for qw(staff_disable staff_enable);
+}
+is status_of($robbed->{id}) . ' ' . secrets_of($robbed->{id}), 'invited 0',
+   'what an old link set and nobody confirmed goes';
+is status_of($_->{id}) . ' ' . secrets_of($_->{id}), 'active 2',
+   'what has let somebody in stays' for $at_work, $unsure;
+is dies($admin, 'staff_reinvite', $robbed->{id}, 'q' x 43, 48), 'nothing',
+   'a new link';
+$pg->call($db, 'invitation_password', 'q' x 43, 'mine', 'totp', '1');
+$pg->call($db, 'invitation_done', 'q' x 43, 62, 'b', '1');
+is status_of($robbed->{id}), 'active', 'opens the account again';
 
 # A place in the house.
 
