@@ -164,6 +164,24 @@ is($new->status, 303, 'a password');
 is($new->path, '/clerk/totp', 'then the authenticator');
 $new->follow;
 
+# Somebody else has the same link: whose password was replaced is out.
+
+my $other = $p->browser;
+my $theirs = Staff::readable_password();
+
+$p->secret($theirs);
+$other->get($link);
+$other->submit({ new_password => $theirs })->expect(303, 'their password');
+is($other->follow->status, 200, 'two hold the link');
+$p->secret($other->dom->at('.card .mono')->text =~ s/\s//gr);
+is($new->submit({ code => '123456' })->status, 410,
+   'a code for what another one has replaced');
+is($new->get('/clerk/totp')->status, 410, 'nor is theirs shown');
+$new->get($link);
+$new->submit({ new_password => $password })->expect(303, 'once more');
+is($other->submit({ code => '123456' })->status, 410, 'the other one is out');
+$new->follow;
+
 my $secret = $new->dom->at('.card .mono')->text =~ s/\s//gr;
 
 $p->secret($secret);

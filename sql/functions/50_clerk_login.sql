@@ -281,7 +281,9 @@ $$;
 -- invitation_password(token_hash, password_hash, encrypted TOTP secret,
 --                     address) → verdict ok|expired, staff_id, epoch
 -- First half: the password and a TOTP secret for the page to show.  The
--- account is not active before a code of it was confirmed.
+-- account is not active before a code of it was confirmed.  The second half
+-- is asked for with this epoch: who did this again, by the same link, has
+-- overtaken whoever was here before.
 CREATE OR REPLACE FUNCTION invitation_password(p_token_hash bytea,
     p_password_hash text, p_totp_secret bytea, p_address text)
 RETURNS TABLE (verdict text, staff_id bigint, epoch integer)
@@ -316,11 +318,11 @@ BEGIN
 END
 $$;
 
--- invitation_totp(token_hash) → verdict try|wait|expired, wait, staff_id,
--- epoch, username, totp_secret, totp_step: for the page with the QR code and
--- for checking the code typed (count true).
+-- invitation_totp(token_hash, epoch, count) → verdict try|wait|expired, wait,
+-- staff_id, epoch, username, totp_secret, totp_step: for the page with the QR
+-- code and for checking the code typed (count true).
 CREATE OR REPLACE FUNCTION invitation_totp(p_token_hash bytea,
-    p_count boolean)
+    p_epoch integer, p_count boolean)
 RETURNS TABLE (verdict text, wait integer, staff_id bigint, epoch integer,
                username text, totp_secret bytea, totp_step bigint)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -334,7 +336,7 @@ BEGIN
       FROM invitations AS i JOIN staff AS s ON s.id = i.staff_id
      WHERE i.token_hash = p_token_hash AND i.used_at IS NULL
        AND i.expires_at > now() AND s.status <> 'disabled'
-       AND s.totp_secret IS NOT NULL;
+       AND s.epoch = p_epoch AND s.totp_secret IS NOT NULL;
 
     IF NOT FOUND THEN
         verdict := 'expired';
@@ -350,31 +352,30 @@ BEGIN
 END
 $$;
 
--- invitation_done(token_hash, step that matched, browser, address)
+-- invitation_done(token_hash, epoch, step that matched, browser, address)
 -- → ok, staff_id, epoch: active and signed in; the link is used up.
 CREATE OR REPLACE FUNCTION invitation_done(p_token_hash bytea,
-    p_step bigint, p_browser text, p_address text)
+    p_epoch integer, p_step bigint, p_browser text, p_address text)
 RETURNS TABLE (ok boolean, staff_id bigint, epoch integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = correspondence, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_staff     staff;
+    v_link      invitations;
 BEGIN
     ok := false;
-    UPDATE invitations AS i SET used_at = now()
+    SELECT * INTO v_link FROM invitations AS i
      WHERE i.token_hash = p_token_hash AND i.used_at IS NULL
-       AND i.expires_at > now()
-       AND EXISTS (SELECT FROM staff AS s
-                    WHERE s.id = i.staff_id AND s.status <> 'disabled'
-                      AND s.totp_secret IS NOT NULL)
-    RETURNING i.staff_id INTO staff_id;
+       AND i.expires_at > now() FOR UPDATE;
+    UPDATE staff AS s SET status = 'active'
+     WHERE s.id = v_link.staff_id AND s.epoch = p_epoch
+       AND s.status <> 'disabled' AND s.totp_secret IS NOT NULL
+    RETURNING s.id INTO staff_id;
 
     IF FOUND THEN
-        UPDATE staff AS s SET status = 'active' WHERE s.id = staff_id
-        RETURNING s.* INTO v_staff;
+        UPDATE invitations AS i SET used_at = now() WHERE i.id = v_link.id;
         SELECT d.ok, d.epoch INTO ok, epoch
-          FROM staff_totp_done(staff_id, v_staff.epoch, p_step, p_browser,
+          FROM staff_totp_done(staff_id, p_epoch, p_step, p_browser,
                                p_address, NULL) AS d;
         IF NOT ok THEN
             PERFORM fail('CR409', 'totp_used');

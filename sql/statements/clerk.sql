@@ -70,17 +70,20 @@ SELECT username, name, role, expires_at
 SELECT verdict, staff_id, epoch
   FROM invitation_password(sha256($1::bytea), $2::text, $3::bytea, $4::text);
 
---   $2 this is a try (counted), false: just showing the page
+--   $2 the epoch that invitation_password gave, $3 this is a try (counted),
+--   false: just showing the page
 -- → verdict try|wait|expired, wait, staff_id, epoch, username, totp_secret,
 --   totp_step
 -- name: invitation_totp
 SELECT verdict, wait, staff_id, epoch, username, totp_secret, totp_step
-  FROM invitation_totp(sha256($1::bytea), $2::bool);
+  FROM invitation_totp(sha256($1::bytea), $2::int, $3::bool);
 
---   $2 step that matched, $3 browser, $4 address → ok, staff_id, epoch
+--   $2 the same epoch, $3 step that matched, $4 browser, $5 address
+-- → ok, staff_id, epoch
 -- name: invitation_done
 SELECT ok, staff_id, epoch
-  FROM invitation_done(sha256($1::bytea), $2::bigint, $3::text, $4::text);
+  FROM invitation_done(sha256($1::bytea), $2::int, $3::bigint, $4::text,
+                       $5::text);
 
 -- The inbox -------------------------------------------------------------------
 

@@ -3,8 +3,10 @@
  * then signed in.
  *
  * The link's token goes from the first page to the second encrypted in a
- * cookie of this browser.  The link is used up by the first right code only:
- * who was interrupted opens it again.
+ * cookie of this browser, with the epoch that the password made: of two who
+ * hold the link, the one whose password was replaced gets no further.  The
+ * link is used up by the first right code only: who was interrupted opens it
+ * again.
  */
 
 #include "shared.h"
@@ -20,6 +22,7 @@
 typedef struct {
     corr_task_t             *task;
     corr_str_t               token;
+    ngx_int_t                epoch;
     corr_str_t               username;
 } corr_invitation_t;
 
@@ -192,17 +195,22 @@ corr_invitation_hashed(corr_page_t *p)
 static ngx_int_t
 corr_invitation_stored(corr_page_t *p)
 {
-    u_char  *last;
-    u_char   text[CORR_SECRETS_TOKEN + sizeof(CORR_INVITATION_CARRY)];
+    u_char       *last;
+    u_char        text[CORR_SECRETS_TOKEN + NGX_INT64_LEN
+                       + sizeof(CORR_INVITATION_CARRY)];
+    corr_rows_t  *rows;
 
-    if (!corr_str_is(corr_rows_text(corr_db_rows(p, 0), 0, "verdict"), "ok")
+    rows = corr_db_rows(p, 0);
+
+    if (!corr_str_is(corr_rows_text(rows, 0, "verdict"), "ok")
         || p->params[0].len != CORR_SECRETS_TOKEN)
     {
         return corr_invitation_gone(p);
     }
 
-    last = ngx_sprintf(text, CORR_INVITATION_CARRY "%*s", p->params[0].len,
-                       p->params[0].data);
+    last = ngx_sprintf(text, CORR_INVITATION_CARRY "%*s%L",
+                       p->params[0].len, p->params[0].data,
+                       corr_rows_int(rows, 0, "epoch"));
 
     if (corr_carry_set(p, corr_make_str(text, last - text)) != NGX_OK) {
         return NGX_ERROR;
@@ -229,13 +237,15 @@ corr_enrol_begin(corr_page_t *p)
     text = corr_carry_get(p);
     len = sizeof(CORR_INVITATION_CARRY) - 1;
 
-    if (text.len <= len
+    if (text.len <= len + CORR_SECRETS_TOKEN
         || ngx_strncmp(text.data, CORR_INVITATION_CARRY, len) != 0)
     {
         return corr_invitation_gone(p);
     }
 
-    ctx->token = corr_make_str(text.data + len, text.len - len);
+    ctx->token = corr_make_str(text.data + len, CORR_SECRETS_TOKEN);
+    len += CORR_SECRETS_TOKEN;
+    ctx->epoch = ngx_atoi(text.data + len, text.len - len);
 
     return NGX_OK;
 }
@@ -249,7 +259,7 @@ corr_enrol_find(corr_page_t *p)
     corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_INVITATION_TOTP, corr_pg_bytes(ctx->token),
-                corr_pg_bool(0));
+                corr_pg_int(ctx->epoch), corr_pg_bool(0));
 
     return corr_db_send(p, NULL);
 }
@@ -366,7 +376,7 @@ corr_enrol_try(corr_page_t *p)
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_INVITATION_TOTP, corr_pg_bytes(ctx->token),
-                corr_pg_bool(1));
+                corr_pg_int(ctx->epoch), corr_pg_bool(1));
 
     return corr_db_send(p, corr_enrol_tried);
 }
@@ -408,7 +418,8 @@ corr_enrol_tried(corr_page_t *p)
     corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
 
     corr_db_add(p, CORR_SQL_INVITATION_DONE, corr_pg_bytes(ctx->token),
-                corr_pg_int(step), corr_pg_text(corr_session_browser(p)),
+                corr_pg_int(ctx->epoch), corr_pg_int(step),
+                corr_pg_text(corr_session_browser(p)),
                 corr_pg_text(corr_page_address(p)));
 
     return corr_db_send(p, corr_enrol_done);

@@ -508,13 +508,23 @@ is $owner->selectrow_array('SELECT encode(token_hash, ?) FROM invitations
        ORDER BY id DESC LIMIT 1', undef, 'hex'),
    do { require Digest::SHA; Digest::SHA::sha256_hex($token) },
    'kept as a hash';
-is $pg->call($db, 'invitation_done', $token, 5, 'b', '1')->[0]{ok}, 0,
+is $pg->call($db, 'invitation_done', $token, 1, 5, 'b', '1')->[0]{ok}, 0,
    'not without password and authenticator';
-is $pg->call($db, 'invitation_password', $token, 'hash', 'secret', '1')
-      ->[0]{verdict}, 'ok', 'a password';
+my $overtaken = $pg->call($db, 'invitation_password', $token, 'theirs', 's',
+                          '1')->[0]{epoch};
+my $password = $pg->call($db, 'invitation_password', $token, 'hash', 'secret',
+                         '1')->[0];
+my $epoch = $password->{epoch};
+is $password->{verdict}, 'ok', 'a password';
+is join(' ', map { $_ // '-' } @{$pg->call($db, 'invitation_totp', $token,
+       $overtaken, 0)->[0]}{qw(verdict totp_secret)}), 'expired -',
+   'whom another holder of the link has overtaken sees no secret of theirs';
+is $pg->call($db, 'invitation_done', $token, $overtaken, 5, 'b', '1')
+      ->[0]{ok}, 0, 'nor gets in';
 is $pg->call($db, 'staff_login_try', 'newclerk', 'b', '1')
       ->[0]{password_hash}, undef, 'not active before the authenticator';
-is $pg->call($db, 'invitation_totp', $token, 1)->[0]{verdict}, 'try', 'a code';
+is $pg->call($db, 'invitation_totp', $token, $epoch, 1)->[0]{verdict}, 'try',
+   'a code';
 
 # Between its first page and its last the link may end, or be guessed on.
 
@@ -526,27 +536,28 @@ $owner->do('UPDATE invitations SET expires_at = now() WHERE id = ?', undef,
 is @{$pg->call($db, 'invitation_show', $token)}, 0, 'two days are over';
 is $pg->call($db, 'invitation_password', $token, 'late', 's', '1')
       ->[0]{verdict}, 'expired', 'no other password';
-my $ended = $pg->call($db, 'invitation_totp', $token, 1)->[0];
+my $ended = $pg->call($db, 'invitation_totp', $token, $epoch, 1)->[0];
 is $ended->{verdict}, 'expired', 'no page of the code';
 is $ended->{totp_secret}, undef, 'nor its secret';
-is $pg->call($db, 'invitation_done', $token, 49, 'b', '1')->[0]{ok}, 0,
-   'and no way in';
+is $pg->call($db, 'invitation_done', $token, $epoch, 49, 'b', '1')->[0]{ok},
+   0, 'and no way in';
 is $owner->selectrow_array('SELECT status FROM staff WHERE username = ?',
                            undef, 'newclerk'), 'invited', 'not active';
 $owner->do('UPDATE invitations SET expires_at = ? WHERE id = ?', undef, $until,
            $id);
 
-my @guesses = map { $pg->call($db, 'invitation_totp', $token, 1)->[0] } 2 .. 6;
+my @guesses = map { $pg->call($db, 'invitation_totp', $token, $epoch, 1)->[0] }
+              2 .. 6;
 is join(' ', map { $_->{verdict} } @guesses), 'try try try try wait',
    'five codes in an invitation, then waits';
 cmp_ok $guesses[4]{wait}, '>', 0, 'of some seconds';
 is $guesses[4]{totp_secret}, undef, 'and no secret to compare with';
-is $pg->call($db, 'invitation_totp', $token, 0)->[0]{verdict}, 'try',
+is $pg->call($db, 'invitation_totp', $token, $epoch, 0)->[0]{verdict}, 'try',
    'showing the page is no guess';
 my @done = $pg->parallel(10, sub {
     my ($dbh) = @_;
     $pg->{statements} = undef;
-    $pg->call($dbh, 'invitation_done', $token, 50, 'b', '1')->[0]{ok}
+    $pg->call($dbh, 'invitation_done', $token, $epoch, 50, 'b', '1')->[0]{ok}
         ? 'ok' : 'no';
 });
 is scalar(grep { $_ eq 'ok' } @done), 1, 'the link works once';

@@ -475,7 +475,7 @@ for ([ $robbed, 'r' ], [ $at_work, 'w' ], [ $unsure, 'u' ]) {
         if $link !~ /w/;
 }
 
-$pg->call($db, 'invitation_done', 'u' x 43, 61, 'b', '1');
+$pg->call($db, 'invitation_done', 'u' x 43, 2, 61, 'b', '1');
 $owner->do('UPDATE invitations SET expires_at = now() WHERE staff_id = ?',
            undef, $robbed->{id});
 for my $who ($robbed, $at_work, $unsure) {
@@ -487,8 +487,9 @@ is status_of($_->{id}) . ' ' . secrets_of($_->{id}), 'active 2',
    'what has let somebody in stays' for $at_work, $unsure;
 is dies($admin, 'staff_reinvite', $robbed->{id}, 'q' x 43, 48), 'nothing',
    'a new link';
-$pg->call($db, 'invitation_password', 'q' x 43, 'mine', 'totp', '1');
-$pg->call($db, 'invitation_done', 'q' x 43, 62, 'b', '1');
+my $epoch = $pg->call($db, 'invitation_password', 'q' x 43, 'mine', 'totp',
+                      '1')->[0]{epoch};
+$pg->call($db, 'invitation_done', 'q' x 43, $epoch, 62, 'b', '1');
 is status_of($robbed->{id}), 'active', 'opens the account again';
 
 # A place in the house.
