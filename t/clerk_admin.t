@@ -249,7 +249,7 @@ is($admin->status, 409, 'the last administrator stays one');
 is($admin->get('/clerk/staff?edit=99999')->status, 404, 'no such colleague');
 
 my $clerk_id = $p->value("SELECT id FROM staff WHERE username = 'clerk'");
-my ($today, $later) = map { jalali($_) } 0, 5;
+my ($today, $later, $month, $next_year) = map { jalali($_) } 0, 5, 30, 370;
 
 $admin->get("/clerk/staff?edit=$clerk_id");
 is($admin->dom->at('#substitute option')->attr('value'), '',
@@ -264,9 +264,14 @@ is($admin->dom->at('#substitute option[selected]')->attr('value'), $id,
    'whom one chose stays chosen');
 $admin->submit({ substitute => $id, from => $later, to => $today });
 is($admin->error('to'), "خطا: $message{from_after_to}", 'the wrong way round');
+$admin->submit({ substitute => $id, from => $today, to => $next_year });
+is($admin->error('to'), "خطا: $message{substitute_too_long}", 'too long');
 $admin->submit({ substitute => $id, from => fa($today), to => $later });
 is($admin->status, 303, 'a substitute') or diag $admin->text;
 like($admin->follow->text, qr/جانشین: نو آمده/, 'stands in the list');
+$admin->submit({ substitute => $me, from => $month, to => $month });
+like($admin->follow->text, qr{جانشین: نو آمده / امیر راهبر},
+     'and so does who is to follow');
 $admin->submit({}, 'form[action$="/substitute/end"]');
 is($admin->status, 303, 'ended');
 is($p->value('SELECT count(*) FROM substitutes WHERE ended_at IS NULL'), 0,

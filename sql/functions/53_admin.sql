@@ -567,7 +567,8 @@ $$;
 
 -- substitute_set(absent, substitute, from, to) → id.  Manager and admin for
 -- anyone, others for themselves.  CR422 substitute:substitute_same,
--- substitute:staff_unknown, to:from_after_to.
+-- substitute:staff_unknown (one of them is not active), to:from_after_to,
+-- to:substitute_too_long.
 CREATE OR REPLACE FUNCTION substitute_set(p_absent bigint,
     p_substitute bigint, p_from date, p_to date) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -594,7 +595,13 @@ BEGIN
         PERFORM fail('CR422', 'to:from_after_to');
     END IF;
 
-    SELECT * INTO v_absent FROM staff WHERE id = p_absent;
+    -- Who is away for longer is not away: a year, and one that is a leap year.
+    IF p_to - p_from >= 366 THEN
+        PERFORM fail('CR422', 'to:substitute_too_long');
+    END IF;
+
+    SELECT * INTO v_absent FROM staff
+     WHERE id = p_absent AND status = 'active';
     SELECT * INTO v_other FROM staff
      WHERE id = p_substitute AND status = 'active';
 

@@ -98,22 +98,27 @@ SELECT canned_save($1::text, $2::bigint, $3::text, $4::text, $5::bigint,
 
 -- Staff ---------------------------------------------------------------------------
 
+-- All who stand in for somebody, today or later, who does so first in front,
+-- and until when one of them does.
 --   $1 staff (who looks)
 -- name: staff_list
 SELECT s.id AS staff_id, s.username, s.name, s.role, s.unit_id,
        u.name AS unit_name, s.status AS staff_status, s.last_login_at,
        (SELECT count(*) FROM letters AS l
          WHERE l.owner_id = s.id AND l.closed_at IS NULL) AS open_letters,
-       b.name AS substitute_name, b.to_on AS substitute_until,
+       b.names AS substitute_name, b.until AS substitute_until,
        s.id = $1::bigint AS is_me
   FROM staff AS s
   LEFT JOIN units AS u ON u.id = s.unit_id
-  LEFT JOIN LATERAL (
-       SELECT o.name, t.to_on FROM substitutes AS t
-         JOIN staff AS o ON o.id = t.substitute_id
-        WHERE t.absent_id = s.id AND t.ended_at IS NULL
-          AND t.to_on >= today()
-        ORDER BY t.from_on LIMIT 1) AS b ON true
+  CROSS JOIN LATERAL (
+       SELECT string_agg(d.name, ' / ' ORDER BY d.from_on, d.id) AS names,
+              max(d.to_on) AS until
+         FROM (SELECT o.id, o.name, min(t.from_on) AS from_on,
+                      max(t.to_on) AS to_on
+                 FROM substitutes AS t JOIN staff AS o ON o.id = t.substitute_id
+                WHERE t.absent_id = s.id AND t.ended_at IS NULL
+                  AND t.to_on >= today()
+                GROUP BY o.id) AS d) AS b
  ORDER BY s.status = 'disabled', s.name, s.id;
 
 -- name: staff_colleagues

@@ -403,6 +403,17 @@ is stands_in($c1->{id}, $c2->{id}, $d1, $d1), 'CR422 to:from_after_to',
    'nor for days that are over';
 is stands_in($c1->{id}, $c2->{id}, $today, $d1), 'CR422 to:from_after_to',
    'or go backwards';
+is stands_in($gone->{id}, $c2->{id}, $today, $today),
+   'CR422 substitute:staff_unknown', 'nor for who has left';
+
+
+sub day { bare('SELECT today() + ?::int', undef, $_[0]) }
+
+
+is stands_in($c1->{id}, $c2->{id}, $today, day(366)),
+   'CR422 to:substitute_too_long', 'nor for good';
+is stands_in($c1->{id}, $c2->{id}, $today, day(365)), 'nothing',
+   'but for a leap year';
 is stands_in($c1->{id}, $leaver->{id}, $today, $today), 'nothing', 'two have';
 is stands_in($c2->{id}, $heir->{id}, $today, $today), 'nothing', 'a substitute';
 is substitutes(), "$leaver->{id} $heir->{id}", 'each their own';
@@ -410,6 +421,19 @@ stands_in($c1->{id}, $manager->{id}, $today, $today);
 is substitutes(), "$manager->{id} $heir->{id}", 'another one for the one';
 $pg->staff($db, $c1, 'substitute_end', $c1->{id});
 is substitutes(), $heir->{id}, 'and back, the other is away still';
+
+# The page shows all of them, and until when there is one.
+
+stands_in($c1->{id}, $_->[0]{id}, day($_->[1]), day($_->[2]))
+    for [ $heir, 30, 40 ], [ $leaver, 0, 2 ], [ $manager, 3, 9 ],
+        [ $leaver, 10, 12 ];
+is join(' ', map { "$_->{substitute_name} $_->{substitute_until}" }
+        grep { $_->{staff_id} == $c1->{id} }
+             @{$pg->call($db, 'staff_list', $admin->{id})}),
+   join(' / ', map { bare('SELECT name FROM staff WHERE id = ?', undef,
+                          $_->{id}) } $leaver, $manager, $heir) . ' ' . day(40),
+   'whoever may act in somebody’s name is seen, today’s first';
+$pg->staff($db, $c1, 'substitute_end', $c1->{id});
 stands_in($leaver->{id}, $c1->{id}, $today, $today);
 stands_in($c1->{id}, $leaver->{id}, $today, $today);
 
