@@ -472,5 +472,7 @@ close $texts;
 
 is join(', ', grep { !$word{$_} } sort keys %action), '',
    'each action has its words';
+is join(', ', grep { !$action{$_} } sort keys %word), '',
+   'and no words are of an action that nobody writes';
 
 done_testing;
