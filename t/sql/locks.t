@@ -209,4 +209,14 @@ is meanwhile([ $admin, 'unit_save', Cluster::key(), $unit, 'passing', 'گذرا'
                undef, undef ]),
    'CR422 unit:unit_unknown', 'a unit closed meanwhile gets no letter';
 
+# What a setting was before is what the one in front has set.
+
+is meanwhile([ $admin, 'setting_set', 'due_days', 12 ],
+             [ $admin, 'setting_set', 'due_days', 13 ]), 'gave 1',
+   'a setting is set twice';
+is join(' ', @{$owner->selectcol_arrayref(
+       q{SELECT details ->> 'value_before' FROM audit
+          WHERE action = 'setting_set' ORDER BY id})}), '10 12',
+   'and each says what it changed';
+
 done_testing;
