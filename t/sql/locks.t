@@ -80,7 +80,9 @@ sub fate {
               : $pg->person($dbh, $who, @call) });
 
     return $died ne 'nothing' ? $died
-         : join ' ', 'gave', map { my $row = $_; @$row{sort keys %$row} } @$rows;
+         : join ' ', 'gave', map { my $row = $_;
+                                map { $_ // '-' } @$row{sort keys %$row} }
+                          @$rows;
 }
 
 
@@ -218,5 +220,52 @@ is join(' ', @{$owner->selectcol_arrayref(
        q{SELECT details ->> 'value_before' FROM audit
           WHERE action = 'setting_set' ORDER BY id})}), '10 12',
    'and each says what it changed';
+
+# A log-in, which ends the account's link, and a password chosen by that link:
+# both want the account, which somebody else has, and neither has what the
+# other one waits for.
+
+my $c6 = $pg->make_staff('clerk');
+
+$pg->staff($db, $admin, 'staff_reinvite', $c6->{id}, 'link', 48);
+
+my @ends = $pg->parallel(3, sub {
+    my ($dbh, $i) = @_;
+
+    my $until = sub {
+        for (1 .. 60) {
+            return if $dbh->selectrow_array(@_);
+            select undef, undef, undef, 0.05;
+        }
+    };
+    my $waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted
+                   HAVING count(*) >= ?';
+
+    if ($i == 0) {
+        my $holder = $pg->owner;
+
+        $holder->begin_work;
+        $holder->do('SELECT FROM staff WHERE id = ? FOR UPDATE', undef,
+                    $c6->{id});
+        $holder->do('SELECT pg_advisory_xact_lock(4712)');
+        $until->($waiting, undef, 2);
+        $holder->commit;
+        return '';
+    }
+
+    if ($i == 1) {
+        $until->(q{SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
+                    AND objid = 4712 AND granted});
+        return fate($dbh, [ undef, 'staff_totp_done', $c6->{id}, 1, 70, 'b',
+                            '1', undef ]);
+    }
+
+    $until->($waiting, undef, 1);
+    return fate($dbh, [ undef, 'invitation_password', 'link', 'theirs', 's',
+                        '1' ]);
+});
+
+is join(', ', @ends[1, 2]), "gave 1 1 $c6->{id}, gave - - expired",
+   'a log-in ends the link that is just being used';
 
 done_testing;
