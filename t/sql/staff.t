@@ -69,7 +69,7 @@ my %needs = (
         ticket_close ticket_open message_resend)],
     'manager,admin' => [qw(canned_save staff_handover messages_resend)],
     'admin' => [qw(unit_save book_save staff_invite staff_reinvite staff_save
-        staff_disable staff_enable calendar_set setting_set)],
+        staff_disable staff_enable staff_sessions_end calendar_set setting_set)],
 );
 my %role_of;
 
