@@ -393,13 +393,15 @@ corr_staff_check(corr_page_t *p)
 }
 
 
+/* The form is right, and so is the password if it is asked. */
+
 static ngx_int_t
 corr_staff_sure(corr_page_t *p, corr_step_pt then)
 {
     ngx_uint_t  due = corr_confirm_due(p);
 
     if (due) {
-        (void) corr_confirm_required(p);
+        corr_confirm_required(p);
     }
 
     if (p->failed_form) {

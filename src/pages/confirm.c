@@ -24,16 +24,13 @@ corr_confirm_due(corr_page_t *p)
 }
 
 
-ngx_int_t
+void
 corr_confirm_required(corr_page_t *p)
 {
     if (corr_form_raw(p, "current_password").len == 0) {
         corr_form_error(p, "current_password",
                         CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
-        return NGX_DECLINED;
     }
-
-    return NGX_OK;
 }
 
 

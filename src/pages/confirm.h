@@ -13,7 +13,7 @@
 ngx_uint_t corr_confirm_due(corr_page_t *p);
 
 /* An error of the form when the field is empty. */
-ngx_int_t corr_confirm_required(corr_page_t *p);
+void corr_confirm_required(corr_page_t *p);
 
 /*
  * Takes a try at the field `current_password`.  `then` runs when it is right,

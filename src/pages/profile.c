@@ -188,7 +188,7 @@ corr_mobile_post(corr_page_t *p)
     }
 
     if (corr_mobile_confirms(p)) {
-        (void) corr_confirm_required(p);
+        corr_confirm_required(p);
     }
 
     return p->failed_form ? corr_flow_again(p, 422) : NGX_OK;
