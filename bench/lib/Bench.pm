@@ -101,9 +101,9 @@ sub regroup {
 
 # A server that has run for a day has no free memory, all of it holds files.
 # On a virtual machine it matters: memory that is free goes back to the host,
-# and each page of a new file is asked of it (0.7 GB/s; here 1.5 ms of a
-# processor for a scan of 1 MB, 0.3 when it need not be).  A file of nothing is
-# read until memory is full; what is written takes its pages then.
+# and each page of a new file is asked of it (README.md, "Sending scans").  A
+# file of nothing is read until memory is full; what is written takes its pages
+# then.
 
 sub fill_memory {
     my ($p) = @_;
