@@ -99,9 +99,8 @@ corr_password_typed(corr_page_t *p)
     words[3] = corr_rows_text(person, 0, "last_name");
     words[4] = corr_rows_text(person, 0, "email");
 
-    if (has_password && corr_form_raw(p, "current_password").len == 0) {
-        corr_form_error(p, "current_password",
-                        CORR_MSG_CURRENT_PASSWORD_REQUIRED, NULL);
+    if (has_password) {
+        corr_confirm_required(p);
     }
 
     if (p->failed_form || corr_new_password_check(p, words, 5) != NGX_OK) {
