@@ -299,6 +299,17 @@ for my $kind (sort keys %kind) {
        "$kind: read by nobody else");
 }
 
+# What was read a moment ago is no right to its rest.
+
+my $mine = "/desk/files/$kind{letter}";
+
+is($owner->get($mine, { Range => 'bytes=8-15' })->status, 206, 'a next piece');
+$p->sql('UPDATE persons SET session_epoch = session_epoch + 1
+          WHERE national_code = ?', $owner->{person}{national_code});
+is($owner->get($mine, { Range => 'bytes=8-15' })->status, 303,
+   'not when all sessions of the account were ended');
+like($owner->header('Location'), qr{/login\?ended=1}, 'who is told so');
+
 
 # A file that is gone from the disk is said, not sent empty.
 

@@ -11,6 +11,8 @@
 
 
 static ngx_int_t corr_file_find(corr_page_t *p);
+static ngx_int_t corr_file_piece(corr_page_t *p);
+static ngx_int_t corr_file_ask(corr_page_t *p);
 static ngx_int_t corr_file_send(corr_page_t *p);
 
 
@@ -23,16 +25,52 @@ const corr_step_pt  corr_file_steps[] = {
 static ngx_int_t
 corr_file_find(corr_page_t *p)
 {
-    corr_str_t  id;
-    ngx_uint_t  staff, statement;
+    corr_str_t  *id;
 
-    if (corr_check_uuid(&p->alloc, p->params[0], &id) != CORR_OK) {
+    id = corr_page_data(p, sizeof(corr_str_t));
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (corr_check_uuid(&p->alloc, p->params[0], id) != CORR_OK) {
         return NGX_HTTP_NOT_FOUND;
     }
 
-    staff = p->session.who == CORR_A_STAFF;
-
     /* the header is asked for without being a reading; every piece is one */
+
+    if (p->request->method == NGX_HTTP_HEAD) {
+        return corr_file_ask(p);
+    }
+
+    /* what began a moment ago, as nearly all that viewers ask for */
+
+    corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
+
+    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILE_PIECE
+                                                  : CORR_SQL_FILE_PIECE,
+                corr_pg_int(p->session.id), corr_pg_text(*id),
+                corr_pg_int(p->session.epoch),
+                corr_pg_text(corr_from_ngx(
+                    p->request->connection->addr_text)));
+
+    return corr_db_send(p, corr_file_piece);
+}
+
+
+static ngx_int_t
+corr_file_piece(corr_page_t *p)
+{
+    return corr_db_rows(p, 0)->nrows ? corr_file_send(p) : corr_file_ask(p);
+}
+
+
+static ngx_int_t
+corr_file_ask(corr_page_t *p)
+{
+    corr_str_t  *id = p->data;
+    ngx_uint_t   staff, statement;
+
+    staff = p->session.who == CORR_A_STAFF;
 
     if (p->request->method == NGX_HTTP_HEAD) {
         corr_db_begin(p, CORR_READ);
@@ -43,7 +81,7 @@ corr_file_find(corr_page_t *p)
         statement = staff ? CORR_SQL_CLERK_FILE_READ : CORR_SQL_FILE_READ;
     }
 
-    corr_db_add(p, statement, corr_pg_int(p->session.id), corr_pg_text(id));
+    corr_db_add(p, statement, corr_pg_int(p->session.id), corr_pg_text(*id));
 
     return corr_db_send(p, corr_file_send);
 }
