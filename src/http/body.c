@@ -1,6 +1,7 @@
 /*
  * nginx's own reader, unbuffered; its buffers are consumed by one of two
- * parsers.  While a block of a file is written by a thread the reader is
+ * parsers.  Once there is a file it reads into the block that a thread will
+ * write, so that the bytes of a file are where they belong.  While a block of a file is written by a thread the reader is
  * not called, so the client waits (and nginx's own time-out does not run:
  * the write has a deadline of its own), and so while a file is scanned.
  */
@@ -44,8 +45,8 @@ struct corr_body_s {
     corr_spool_t            *spool;
     corr_task_t             *task;
     corr_clamd_op_t         *scan;
-    u_char                  *block;            /* of the spool */
-    size_t                   filled;
+    u_char                  *block;            /* the spool's, if any */
+    size_t                   filled;           /* of it: the file's */
     corr_upload_t            upload;
     ngx_uint_t               files;
 };
@@ -58,6 +59,7 @@ static void corr_body_event(ngx_http_request_t *r);
 static ngx_int_t corr_body_pump(corr_page_t *p);
 static ngx_int_t corr_body_hold(corr_page_t *p, corr_step_pt then);
 static ngx_int_t corr_body_go_on(corr_page_t *p, ngx_int_t rc);
+static ngx_int_t corr_body_lend(corr_page_t *p);
 static ngx_int_t corr_body_more(corr_page_t *p);
 static ngx_int_t corr_body_consume(corr_page_t *p);
 static ngx_int_t corr_body_input(corr_page_t *p);
@@ -78,6 +80,7 @@ static ngx_int_t corr_body_unscanned(corr_page_t *p);
 static ngx_int_t corr_body_place(corr_page_t *p);
 static ngx_int_t corr_body_placed(corr_page_t *p);
 static ngx_int_t corr_body_task_ended(corr_page_t *p);
+static void corr_body_file_end(corr_page_t *p);
 static void corr_body_file_error(corr_page_t *p, ngx_uint_t message);
 static ngx_int_t corr_body_finish(corr_page_t *p);
 static ngx_int_t corr_body_refuse(corr_page_t *p, int rc);
@@ -247,6 +250,12 @@ corr_body_pump(corr_page_t *p)
             return corr_body_finish(p);
         }
 
+        rc = corr_body_lend(p);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         rc = corr_body_more(p);
 
         if (rc == NGX_AGAIN) {
@@ -296,6 +305,49 @@ corr_body_go_on(corr_page_t *p, ngx_int_t rc)
     p->request->connection->read->timedout = 0;
 
     return corr_body_pump(p);
+}
+
+
+/*
+ * nginx's buffer becomes the rest of the block: all that it had is consumed.
+ * What the parser keeps has its room before it, so that a byte never lies
+ * before the place where it belongs, and what was read in front of it (a
+ * delimiter, another part) is closed up.  The streams of HTTP/2 and 3 have
+ * buffers of their own.
+ */
+
+static ngx_int_t
+corr_body_lend(corr_page_t *p)
+{
+    size_t               used;
+    ngx_buf_t           *b;
+    ngx_http_request_t  *r = p->request;
+    corr_body_t         *body = p->body;
+
+    if (body->block == NULL || !r->reading_body
+        || r->http_version >= NGX_HTTP_VERSION_20)
+    {
+        return NGX_OK;
+    }
+
+    b = r->request_body->buf;
+
+    if (b == NULL || b->pos != b->last) {
+        return NGX_OK;
+    }
+
+    used = body->filled + corr_multipart_held(&body->multipart);
+
+    if (used == CORR_SPOOL_BLOCK) {
+        return corr_body_flush(p, corr_body_written);
+    }
+
+    b->start = body->block + used;
+    b->pos = b->start;
+    b->last = b->start;
+    b->end = body->block + CORR_SPOOL_BLOCK;
+
+    return NGX_OK;
 }
 
 
@@ -607,8 +659,8 @@ corr_body_open(corr_page_t *p)
 
     body->spool = corr_spool_create(p->settings->store, p->worker->disk,
                                     p->settings->filetypes, &p->owner,
-                                    p->settings->upload_max_size);
-
+                                    p->settings->upload_max_size,
+                                    body->block);
     if (body->spool == NULL) {
         return NGX_ERROR;
     }
@@ -646,7 +698,9 @@ corr_body_data(corr_page_t *p)
 
     n = ngx_min(body->data.len, CORR_SPOOL_BLOCK - body->filled);
 
-    ngx_memcpy(body->block + body->filled, body->data.data, n);
+    if (body->data.data != body->block + body->filled) {
+        ngx_memmove(body->block + body->filled, body->data.data, n);
+    }
 
     body->filled += n;
     body->data.data += n;
@@ -875,11 +929,30 @@ corr_body_placed(corr_page_t *p)
     corr_counters_add(p->worker, CORR_COUNT_UPLOADED_FILES, 1);
     corr_counters_add(p->worker, CORR_COUNT_UPLOADED_BYTES, stored->size);
 
-    corr_spool_release(body->spool);
-    body->spool = NULL;
-    body->in_file = 0;
+    corr_body_file_end(p);
 
     return corr_body_go_on(p, NGX_OK);
+}
+
+
+/*
+ * No task is under way.  The block stays: what comes behind the file may
+ * lie in it already.
+ */
+
+static void
+corr_body_file_end(corr_page_t *p)
+{
+    corr_body_t  *body = p->body;
+
+    if (body->spool) {
+        body->block = corr_spool_take_block(body->spool);
+        corr_spool_release(body->spool);
+        body->spool = NULL;
+    }
+
+    body->in_file = 0;
+    body->filled = 0;
 }
 
 
@@ -958,10 +1031,7 @@ corr_body_file_error(corr_page_t *p, ngx_uint_t message)
 
     corr_form_error(p, "file", message, values);
 
-    corr_body_abandon(p);
-
-    body->in_file = 0;
-    body->filled = 0;
+    corr_body_file_end(p);
 }
 
 
@@ -984,6 +1054,9 @@ corr_body_finish(corr_page_t *p)
     }
 
     p->request->read_event_handler = ngx_http_block_reading;
+
+    corr_spool_free_block(body->block);
+    body->block = NULL;
 
     return NGX_OK;
 }
@@ -1051,8 +1124,18 @@ corr_body_leave(corr_page_t *p)
 void
 corr_body_abandon(corr_page_t *p)
 {
-    if (p->body && p->body->spool) {
-        corr_spool_release(p->body->spool);
-        p->body->spool = NULL;
+    corr_body_t  *body = p->body;
+
+    if (body == NULL) {
+        return;
     }
+
+    if (body->spool) {
+        corr_spool_release(body->spool);
+        body->spool = NULL;
+        body->block = NULL;                /* went with it */
+    }
+
+    corr_spool_free_block(body->block);
+    body->block = NULL;
 }

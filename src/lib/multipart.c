@@ -409,6 +409,13 @@ corr_multipart_next(corr_multipart_t *m, corr_str_t *in,
 }
 
 
+size_t
+corr_multipart_held(const corr_multipart_t *m)
+{
+    return (m->state == corr_mp_data) ? m->held : 0;
+}
+
+
 int
 corr_multipart_finish(corr_multipart_t *m)
 {
@@ -656,6 +663,13 @@ corr_multipart_data(corr_multipart_t *m, corr_str_t *in,
         if (cr == NULL) {
             (void) corr_mp_take(in, in->len);
             return corr_mp_data_event(event, start, last);
+        }
+
+        /* most are followed by something else */
+
+        if (cr + 1 < last && cr[1] != '\n') {
+            end = cr + 1;
+            continue;
         }
 
         step = corr_mp_try(m, cr, last, &end);

@@ -113,6 +113,14 @@ int corr_multipart_init(corr_multipart_t *m, corr_str_t boundary,
 int corr_multipart_next(corr_multipart_t *m, corr_str_t *in,
     corr_multipart_event_t *event);
 
+/*
+ * What the parser keeps of the last input, which may be the beginning of a
+ * delimiter: if it is none, so many bytes of data come before those of the
+ * next input.
+ */
+
+size_t corr_multipart_held(const corr_multipart_t *m);
+
 /* The body has ended.  CORR_INVALID when its last delimiter was not there. */
 
 int corr_multipart_finish(corr_multipart_t *m);

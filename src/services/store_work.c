@@ -73,7 +73,8 @@ static int corr_mark_run(void *data);
 
 corr_spool_t *
 corr_spool_create(corr_store_t *store, corr_threads_t *threads,
-    corr_filetypes_t *types, corr_owner_t *owner, uint64_t limit)
+    corr_filetypes_t *types, corr_owner_t *owner, uint64_t limit,
+    unsigned char *block)
 {
     corr_spool_t  *spool;
 
@@ -87,6 +88,7 @@ corr_spool_create(corr_store_t *store, corr_threads_t *threads,
     spool->types = types;
     spool->owner = owner;
     spool->limit = limit;
+    spool->block = block;
     spool->holders = 1;
 
     return spool;
@@ -101,6 +103,27 @@ corr_spool_block(corr_spool_t *spool)
     }
 
     return spool->block;
+}
+
+
+unsigned char *
+corr_spool_take_block(corr_spool_t *spool)
+{
+    unsigned char  *block;
+
+    block = spool->block;
+    spool->block = NULL;
+
+    return block;
+}
+
+
+void
+corr_spool_free_block(unsigned char *block)
+{
+    if (block != NULL) {
+        ngx_free(block);
+    }
 }
 
 
@@ -306,10 +329,7 @@ corr_spool_drop(corr_spool_t *spool)
     in = spool->in;
     threads = spool->threads;
 
-    if (spool->block != NULL) {
-        ngx_free(spool->block);
-    }
-
+    corr_spool_free_block(spool->block);
     ngx_free(spool);
 
     if (in == NULL) {

@@ -2,7 +2,7 @@
  * store.h in threads of the disk pool: files that come in with requests,
  * and the collector's portions.
  *
- *     spool = corr_spool_create(store, threads, types, owner, limit);
+ *     spool = corr_spool_create(store, threads, types, owner, limit, NULL);
  *     memcpy(corr_spool_block(spool), …, len);
  *     task = corr_spool_write(spool, len, timeout);     …resume…
  *     memcpy(corr_spool_block(spool), …, len);
@@ -31,11 +31,12 @@ typedef struct corr_spool_s  corr_spool_t;
 
 /*
  * NULL without memory.  Touches no disk yet: the first write does.  Must
- * end in corr_spool_release(), also after finish.
+ * end in corr_spool_release(), also after finish.  block: what
+ * corr_spool_take_block() gave, now this one's, or NULL.
  */
 corr_spool_t *corr_spool_create(corr_store_t *store,
     corr_threads_t *threads, corr_filetypes_t *types, corr_owner_t *owner,
-    uint64_t limit);
+    uint64_t limit, unsigned char *block);
 
 /*
  * CORR_SPOOL_BLOCK bytes to be filled while no task is under way.  They are
@@ -43,6 +44,13 @@ corr_spool_t *corr_spool_create(corr_store_t *store,
  * gone.  NULL without memory.
  */
 unsigned char *corr_spool_block(corr_spool_t *spool);
+
+/*
+ * The block outlives the spool, and is given to the next one or to
+ * corr_spool_free_block().  Only while no task is under way.
+ */
+unsigned char *corr_spool_take_block(corr_spool_t *spool);
+void corr_spool_free_block(unsigned char *block);    /* NULL is allowed */
 
 /*
  * Writes the first `len` bytes of the block.  NULL without memory, or when

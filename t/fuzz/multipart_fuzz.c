@@ -38,7 +38,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     corr_str_t       boundary, body, unused;
-    corr_record_t    whole, split, bytes;
+    corr_record_t    whole, split, bytes, block;
     const uint8_t   *end;
 
     if (size < 2) {
@@ -59,15 +59,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     record_body(&whole, boundary, &limits, body, 0, 0, 0);
     record_body(&bytes, boundary, &limits, body, 0, 0, 1);
     pieces(&split, boundary, body, data[0]);
+    record_in_block(&block, boundary, &limits, body, 96 + data[0], 64, data[0]);
 
     must(record_same(&whole, &bytes));
     must(record_same(&whole, &split));
+    must(record_same(&whole, &block));
     must(whole.parts <= limits.parts && whole.ends <= 1);
     must(whole.rc != CORR_OK || whole.ends == 1);
     must(whole.len <= body.len * 2 + whole.parts * 200 + 100);
 
     record_free(&whole);
     record_free(&bytes);
+    record_free(&block);
     record_free(&split);
 
     return 0;

@@ -219,6 +219,17 @@ test_sample(const sample_t *s)
     }
 
     is_int((long long) different, 0, "  the same however it is cut");
+
+    different = 0;
+
+    for (a = 0; a < 200; a++) {
+        record_in_block(&r, CORR_STR("B"), &limits, s->body, 96 + a % 5 * 40,
+                        1 + a % 70, (uint32_t) a);
+        different += !record_same(&whole, &r);
+        record_free(&r);
+    }
+
+    is_int((long long) different, 0, "  and when it is read into its block");
     record_free(&whole);
 }
 

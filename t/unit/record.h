@@ -210,6 +210,83 @@ record_body(corr_record_t *r, corr_str_t boundary,
 }
 
 
+/*
+ * As src/http/body.c reads it: into the rest of a block of `size` bytes, behind
+ * what belongs there and what the parser keeps; the bytes of a part are closed
+ * up in it, and a full block begins anew.  The pieces have up to `most` bytes.
+ */
+
+static inline void
+record_in_block(corr_record_t *r, corr_str_t boundary,
+    const corr_multipart_limits_t *limits, corr_str_t body, size_t size,
+    size_t most, uint32_t seed)
+{
+    size_t                   i, n, used, filled;
+    corr_str_t               in;
+    unsigned char           *block;
+    corr_multipart_event_t   e;
+
+    block = malloc(size);
+
+    if (block == NULL
+        || size < sizeof(r->m.hold)
+        || record_start(r, boundary, limits) != CORR_OK)
+    {
+        free(block);
+        return;
+    }
+
+    filled = 0;
+
+    for (i = 0; i < body.len && r->rc == CORR_OK; i += n) {
+
+        used = filled + corr_multipart_held(&r->m);
+
+        if (used == size) {
+            filled = 0;
+            n = 0;
+            continue;
+        }
+
+        seed = seed * 1664525 + 1013904223;
+        n = 1 + (seed >> 16) % most;
+        n = (n > size - used) ? size - used : n;
+        n = (n > body.len - i) ? body.len - i : n;
+
+        memcpy(block + used, body.data + i, n);
+        in = corr_make_str(block + used, n);
+
+        while ((r->rc = corr_multipart_next(&r->m, &in, &e)) == CORR_OK) {
+
+            if (e.type != CORR_MULTIPART_DATA) {
+                filled = 0;
+                record_event(r, &e);
+                continue;
+            }
+
+            if (e.data.len > size - filled) {
+                abort();        /* there would be no room for it */
+            }
+
+            memmove(block + filled, e.data.data, e.data.len);
+            e.data.data = block + filled;
+            filled += e.data.len;
+
+            record_event(r, &e);
+
+            filled = (filled == size) ? 0 : filled;
+        }
+
+        if (r->rc == CORR_AGAIN) {
+            r->rc = CORR_OK;
+        }
+    }
+
+    free(block);
+    record_finish(r);
+}
+
+
 static inline int
 record_same(const corr_record_t *a, const corr_record_t *b)
 {
