@@ -1,9 +1,10 @@
 /*
  * nginx's own reader, unbuffered; its buffers are consumed by one of two
  * parsers.  Once there is a file it reads into the block that a thread will
- * write, so that the bytes of a file are where they belong.  While a block of a file is written by a thread the reader is
- * not called, so the client waits (and nginx's own time-out does not run:
- * the write has a deadline of its own), and so while a file is scanned.
+ * write, so that the bytes of a file are where they belong.  While a block
+ * of a file is written by a thread the reader is not called, so the client
+ * waits (and nginx's own time-out does not run: the write has a deadline of
+ * its own), and so while a file is scanned.
  */
 
 #include "body.h"
