@@ -16,7 +16,11 @@ use Portal;
 
 use constant BLOCK => 196_608;        # CORR_SPOOL_BLOCK
 
-my $p = Portal->new(http => "    correspondence_letters_per_day 1000;\n");
+# Forms in chunks count as the longest there can be, to the hour’s limit.
+
+my $many = "    correspondence_letters_per_day 1000;\n"
+           . "    correspondence_uploads_per_hour 0;\n";
+my $p = Portal->new(http => $many);
 my $b = $p->browser;
 
 $b->signup;
@@ -75,10 +79,10 @@ sub body {
 }
 
 
-# Sends it in pieces and gives the head of the answer.
+# Sends it in pieces, the first of `first` bytes, and gives the answer.
 
 sub sends {
-    my ($body, $most, $chunked) = @_;
+    my ($body, $most, $chunked, $first) = @_;
     my $socket = $p->socket;
     my $cookie = join '; ', map { $_->name . '=' . $_->value }
                  @{ $b->ua->cookie_jar->all };
@@ -91,13 +95,14 @@ sub sends {
                     : 'Content-Length: ' . length($body) . "\r\n\r\n"));
 
     for (my ($at, $n) = (0, 0); $at < length $body; $at += $n) {
-        $n = 1 + int rand $most;
+        $n = $at == 0 && $first ? $first : 1 + int rand $most;
         my $piece = substr $body, $at, $n;
 
         $piece = sprintf("%x\r\n", length $piece) . "$piece\r\n" if $chunked;
         print {$socket} $piece or last;
         $socket->flush;
-        select undef, undef, undef, 0.001 if rand() < 0.2;
+        select undef, undef, undef, $n == ($first // 0) ? 0.2 : 0.001
+            if $first || rand() < 0.2;
     }
 
     $socket->print("0\r\n\r\n") if $chunked;
@@ -164,7 +169,7 @@ for my $bad ([ 'no picture', 'x' x 3000 ],
     my ($what, $bytes, $directive) = @$bad;
 
     if ($directive) {
-        $p->configure(http => "    correspondence_letters_per_day 1000;\n"
+        $p->configure(http => $many
                               . $directive);
         $p->reload;
     }
@@ -183,6 +188,30 @@ for my $bad ([ 'no picture', 'x' x 3000 ],
         is(scalar(grep { !on_disk(sha256_hex($_)) } @good), 0,
            'the others are kept');
     }
+}
+
+# A buffer of nginx's that may be larger than the block, and a file that fills the
+# block but for less than what may be the beginning of a delimiter.
+
+$p->configure(http => $many,
+              replace => [ [ qr{client_body_buffer_size +[^;]+},
+                             'client_body_buffer_size 1m' ] ]);
+$p->reload;
+
+for my $short (0, 1, 20, 40, 41, 42, 60) {
+    my $file = jpeg(BLOCK + 5000);
+    my $like = "\r\n--$boundary";
+
+    substr($file, BLOCK - $short, length($like) + 1) = "${like}x";
+    $b->get('/desk/letters/new');
+
+    my $body = body([ 'a.jpg', $file ]);
+    my $answer = sends($body, 4000, 0, index($body, $file) + BLOCK - $short
+                                       + length($like));
+    my ($code) = $answer =~ m{^Location: \S+?sent=(\d+)}mi;
+
+    is(hashes($code // 0), sha256_hex($file), "$short bytes short of a block")
+        or diag substr $answer, 0, 300;
 }
 
 $p->done;

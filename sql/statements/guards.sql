@@ -1,4 +1,5 @@
--- Every page's pipeline begins with one of these.
+-- Every page's pipeline begins with one of these; file_piece and
+-- clerk_file_piece have theirs in them.
 
 -- A page that only reads.  No row: the session is over.
 --   $1 person id, $2 session epoch

@@ -1,7 +1,7 @@
 /*
  * nginx's own reader, unbuffered; its buffers are consumed by one of two
- * parsers.  Once there is a file it reads into the block that a thread will
- * write, so that the bytes of a file are where they belong.  While a block
+ * parsers.  Once there is a file it reads, over HTTP/1, into the block that
+ * a thread will write: the bytes are where they belong.  While a block
  * of a file is written by a thread the reader is not called, so the client
  * waits (and nginx's own time-out does not run: the write has a deadline of
  * its own), and so while a file is scanned.
@@ -82,6 +82,7 @@ static ngx_int_t corr_body_place(corr_page_t *p);
 static ngx_int_t corr_body_placed(corr_page_t *p);
 static ngx_int_t corr_body_task_ended(corr_page_t *p);
 static void corr_body_file_end(corr_page_t *p);
+static void corr_body_drop(corr_page_t *p);
 static void corr_body_file_error(corr_page_t *p, ngx_uint_t message);
 static ngx_int_t corr_body_finish(corr_page_t *p);
 static ngx_int_t corr_body_refuse(corr_page_t *p, int rc);
@@ -313,8 +314,9 @@ corr_body_go_on(corr_page_t *p, ngx_int_t rc)
  * nginx's buffer becomes the rest of the block: all that it had is consumed.
  * What the parser keeps has its room before it, so that a byte never lies
  * before the place where it belongs, and what was read in front of it (a
- * delimiter, another part) is closed up.  The streams of HTTP/2 and 3 have
- * buffers of their own.
+ * delimiter, another part) is closed up.  Of a buffer of nginx's own the
+ * block may be so full that there is no room for what the parser keeps.
+ * The streams of HTTP/2 and 3 have buffers of their own.
  */
 
 static ngx_int_t
@@ -339,7 +341,7 @@ corr_body_lend(corr_page_t *p)
 
     used = body->filled + corr_multipart_held(&body->multipart);
 
-    if (used == CORR_SPOOL_BLOCK) {
+    if (used >= CORR_SPOOL_BLOCK) {
         return corr_body_flush(p, corr_body_written);
     }
 
@@ -379,13 +381,16 @@ corr_body_more(corr_page_t *p)
 
     rc = ngx_http_read_unbuffered_request_body(r);
 
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return corr_reply_error(p, rc, CORR_MSG_COUNT, 0,
-                                "the body could not be read");
-    }
+    /* taken in any case: a log's $request_body would outlive the block */
 
     body->chain = r->request_body->bufs;
     r->request_body->bufs = NULL;
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        body->chain = NULL;
+        return corr_reply_error(p, rc, CORR_MSG_COUNT, 0,
+                                "the body could not be read");
+    }
 
     if (body->chain) {
         return NGX_OK;
@@ -1056,8 +1061,7 @@ corr_body_finish(corr_page_t *p)
 
     p->request->read_event_handler = ngx_http_block_reading;
 
-    corr_spool_free_block(body->block);
-    body->block = NULL;
+    corr_body_drop(p);
 
     return NGX_OK;
 }
@@ -1125,18 +1129,33 @@ corr_body_leave(corr_page_t *p)
 void
 corr_body_abandon(corr_page_t *p)
 {
+    if (p->body) {
+        corr_body_drop(p);
+    }
+}
+
+
+/* The spool, with its block, or the block; nginx has no buffer in it then. */
+
+static void
+corr_body_drop(corr_page_t *p)
+{
+    ngx_buf_t    *b;
     corr_body_t  *body = p->body;
 
-    if (body == NULL) {
-        return;
+    b = p->request->request_body ? p->request->request_body->buf : NULL;
+
+    if (b && body->block && b->end == body->block + CORR_SPOOL_BLOCK) {
+        b->start = b->pos = b->last = b->end;
     }
 
     if (body->spool) {
         corr_spool_release(body->spool);
         body->spool = NULL;
-        body->block = NULL;                /* went with it */
+
+    } else {
+        corr_spool_free_block(body->block);
     }
 
-    corr_spool_free_block(body->block);
     body->block = NULL;
 }

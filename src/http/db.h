@@ -27,7 +27,8 @@
 #define CORR_READ           0
 #define CORR_WRITE          1      /* may be repeated: keyed or idempotent */
 #define CORR_WRITE_ONCE     2
-#define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in */
+#define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in; and
+                                      statements that are their own guard */
 #define CORR_NOTE           8      /* with a write: a line of the audit, and no
                                       page that says who it is for */
 

@@ -36,13 +36,15 @@ corr_file_find(corr_page_t *p)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    /* the header is asked for without being a reading; every piece is one */
-
     if (p->request->method == NGX_HTTP_HEAD) {
         return corr_file_ask(p);
     }
 
-    /* what began a moment ago, as nearly all that viewers ask for */
+    /*
+     * Of a reading that began a moment ago, as nearly all that viewers ask
+     * for.  The statement is its own guard: what a route of files asks for
+     * beyond an account it would have to learn.
+     */
 
     corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
 
@@ -71,6 +73,8 @@ corr_file_ask(corr_page_t *p)
     ngx_uint_t   staff, statement;
 
     staff = p->session.who == CORR_A_STAFF;
+
+    /* the header is asked for without being a reading; every piece is one */
 
     if (p->request->method == NGX_HTTP_HEAD) {
         corr_db_begin(p, CORR_READ);

@@ -59,7 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     record_body(&whole, boundary, &limits, body, 0, 0, 0);
     record_body(&bytes, boundary, &limits, body, 0, 0, 1);
     pieces(&split, boundary, body, data[0]);
-    record_in_block(&block, boundary, &limits, body, 96 + data[0], 64, data[0]);
+    record_in_block(&block, boundary, &limits, body, 96 + data[0], 64,
+                    data[0] % 4 * 97, data[0]);
 
     must(record_same(&whole, &bytes));
     must(record_same(&whole, &split));

@@ -224,7 +224,7 @@ test_sample(const sample_t *s)
 
     for (a = 0; a < 200; a++) {
         record_in_block(&r, CORR_STR("B"), &limits, s->body, 96 + a % 5 * 40,
-                        1 + a % 70, (uint32_t) a);
+                        1 + a % 70, a % 3 * a, (uint32_t) a);
         different += !record_same(&whole, &r);
         record_free(&r);
     }

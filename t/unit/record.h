@@ -213,15 +213,17 @@ record_body(corr_record_t *r, corr_str_t boundary,
 /*
  * As src/http/body.c reads it: into the rest of a block of `size` bytes, behind
  * what belongs there and what the parser keeps; the bytes of a part are closed
- * up in it, and a full block begins anew.  The pieces have up to `most` bytes.
+ * up in it, and a full block begins anew.  The pieces have up to `most` bytes;
+ * the first `own` ones come in a buffer of nginx's.
  */
 
 static inline void
 record_in_block(corr_record_t *r, corr_str_t boundary,
     const corr_multipart_limits_t *limits, corr_str_t body, size_t size,
-    size_t most, uint32_t seed)
+    size_t most, size_t own, uint32_t seed)
 {
     size_t                   i, n, used, filled;
+    corr_str_t               rest;
     corr_str_t               in;
     unsigned char           *block;
     corr_multipart_event_t   e;
@@ -242,19 +244,26 @@ record_in_block(corr_record_t *r, corr_str_t boundary,
 
         used = filled + corr_multipart_held(&r->m);
 
-        if (used == size) {
+        if (used >= size) {
             filled = 0;
             n = 0;
             continue;
         }
 
         seed = seed * 1664525 + 1013904223;
-        n = 1 + (seed >> 16) % most;
-        n = (n > size - used) ? size - used : n;
-        n = (n > body.len - i) ? body.len - i : n;
 
-        memcpy(block + used, body.data + i, n);
-        in = corr_make_str(block + used, n);
+        if (i == 0 && own) {
+            n = (own > body.len) ? body.len : own;
+            in = corr_make_str(body.data, n);
+
+        } else {
+            n = 1 + (seed >> 16) % most;
+            n = (n > size - used) ? size - used : n;
+            n = (n > body.len - i) ? body.len - i : n;
+
+            memcpy(block + used, body.data + i, n);
+            in = corr_make_str(block + used, n);
+        }
 
         while ((r->rc = corr_multipart_next(&r->m, &in, &e)) == CORR_OK) {
 
@@ -264,17 +273,29 @@ record_in_block(corr_record_t *r, corr_str_t boundary,
                 continue;
             }
 
-            if (e.data.len > size - filled) {
-                abort();        /* there would be no room for it */
+            /* what is nginx's own may take several blocks */
+
+            for (rest = e.data; rest.len; rest = corr_make_str(
+                     rest.data + e.data.len, rest.len - e.data.len))
+            {
+                e.data = rest;
+
+                if (e.data.len > size - filled) {
+                    if (i != 0 || own == 0) {
+                        abort();        /* there would be no room for it */
+                    }
+
+                    e.data.len = size - filled;
+                }
+
+                memmove(block + filled, e.data.data, e.data.len);
+                e.data.data = block + filled;
+                filled += e.data.len;
+
+                record_event(r, &e);
+
+                filled = (filled == size) ? 0 : filled;
             }
-
-            memmove(block + filled, e.data.data, e.data.len);
-            e.data.data = block + filled;
-            filled += e.data.len;
-
-            record_event(r, &e);
-
-            filled = (filled == size) ? 0 : filled;
         }
 
         if (r->rc == CORR_AGAIN) {
