@@ -210,11 +210,76 @@ record_body(corr_record_t *r, corr_str_t boundary,
 }
 
 
+/* A block of src/http/body.c, which a thread would write when it is full. */
+
+typedef struct {
+    unsigned char     *data;
+    size_t             size;
+    size_t             filled;
+} corr_block_t;
+
+
+/*
+ * Data of a part takes its place; of a buffer of nginx's own it may take
+ * several blocks, of the block itself it always has room.
+ */
+
+static inline void
+record_placed(corr_record_t *r, corr_block_t *block, corr_multipart_event_t e,
+    int own)
+{
+    size_t      n;
+    corr_str_t  rest;
+
+    for (rest = e.data; rest.len; rest.data += n, rest.len -= n) {
+
+        n = block->size - block->filled;
+
+        if (rest.len > n && !own) {
+            abort();
+        }
+
+        n = (rest.len > n) ? n : rest.len;
+
+        memmove(block->data + block->filled, rest.data, n);
+        e.data = corr_make_str(block->data + block->filled, n);
+        block->filled += n;
+
+        record_event(r, &e);
+
+        if (block->filled == block->size) {
+            block->filled = 0;
+        }
+    }
+}
+
+
+static inline void
+record_block_feed(corr_record_t *r, corr_block_t *block, corr_str_t in, int own)
+{
+    corr_multipart_event_t  e;
+
+    while ((r->rc = corr_multipart_next(&r->m, &in, &e)) == CORR_OK) {
+
+        if (e.type == CORR_MULTIPART_DATA) {
+            record_placed(r, block, e, own);
+            continue;
+        }
+
+        block->filled = 0;
+        record_event(r, &e);
+    }
+
+    if (r->rc == CORR_AGAIN) {
+        r->rc = CORR_OK;
+    }
+}
+
+
 /*
  * As src/http/body.c reads it: into the rest of a block of `size` bytes, behind
- * what belongs there and what the parser keeps; the bytes of a part are closed
- * up in it, and a full block begins anew.  The pieces have up to `most` bytes;
- * the first `own` ones come in a buffer of nginx's.
+ * what belongs there and what the parser keeps.  The pieces have up to `most`
+ * bytes; the first `own` ones come in a buffer of nginx's.
  */
 
 static inline void
@@ -222,88 +287,41 @@ record_in_block(corr_record_t *r, corr_str_t boundary,
     const corr_multipart_limits_t *limits, corr_str_t body, size_t size,
     size_t most, size_t own, uint32_t seed)
 {
-    size_t                   i, n, used, filled;
-    corr_str_t               rest;
-    corr_str_t               in;
-    unsigned char           *block;
-    corr_multipart_event_t   e;
+    size_t        i, n, used;
+    corr_block_t  block = { malloc(size), size, 0 };
 
-    block = malloc(size);
-
-    if (block == NULL
-        || size < sizeof(r->m.hold)
-        || record_start(r, boundary, limits) != CORR_OK)
-    {
-        free(block);
-        return;
+    if (block.data == NULL || size < sizeof(r->m.hold)) {
+        abort();
     }
 
-    filled = 0;
+    (void) record_start(r, boundary, limits);
 
-    for (i = 0; i < body.len && r->rc == CORR_OK; i += n) {
+    n = (own > body.len) ? body.len : own;
 
-        used = filled + corr_multipart_held(&r->m);
+    if (r->rc == CORR_OK && n) {
+        record_block_feed(r, &block, corr_make_str(body.data, n), 1);
+    }
+
+    for (i = n; i < body.len && r->rc == CORR_OK; /* void */ ) {
+
+        used = block.filled + corr_multipart_held(&r->m);
 
         if (used >= size) {
-            filled = 0;
-            n = 0;
+            block.filled = 0;
             continue;
         }
 
         seed = seed * 1664525 + 1013904223;
+        n = 1 + (seed >> 16) % most;
+        n = (n > size - used) ? size - used : n;
+        n = (n > body.len - i) ? body.len - i : n;
 
-        if (i == 0 && own) {
-            n = (own > body.len) ? body.len : own;
-            in = corr_make_str(body.data, n);
-
-        } else {
-            n = 1 + (seed >> 16) % most;
-            n = (n > size - used) ? size - used : n;
-            n = (n > body.len - i) ? body.len - i : n;
-
-            memcpy(block + used, body.data + i, n);
-            in = corr_make_str(block + used, n);
-        }
-
-        while ((r->rc = corr_multipart_next(&r->m, &in, &e)) == CORR_OK) {
-
-            if (e.type != CORR_MULTIPART_DATA) {
-                filled = 0;
-                record_event(r, &e);
-                continue;
-            }
-
-            /* what is nginx's own may take several blocks */
-
-            for (rest = e.data; rest.len; rest = corr_make_str(
-                     rest.data + e.data.len, rest.len - e.data.len))
-            {
-                e.data = rest;
-
-                if (e.data.len > size - filled) {
-                    if (i != 0 || own == 0) {
-                        abort();        /* there would be no room for it */
-                    }
-
-                    e.data.len = size - filled;
-                }
-
-                memmove(block + filled, e.data.data, e.data.len);
-                e.data.data = block + filled;
-                filled += e.data.len;
-
-                record_event(r, &e);
-
-                filled = (filled == size) ? 0 : filled;
-            }
-        }
-
-        if (r->rc == CORR_AGAIN) {
-            r->rc = CORR_OK;
-        }
+        memcpy(block.data + used, body.data + i, n);
+        record_block_feed(r, &block, corr_make_str(block.data + used, n), 0);
+        i += n;
     }
 
-    free(block);
+    free(block.data);
     record_finish(r);
 }
 
