@@ -63,14 +63,12 @@ sub body {
     my %field = (csrf => $b->csrf, submission_key => sprintf('piece-%d-%d-%s',
                      $$, ++$serial, 'x' x 12), person_kind => 'natural');
     my %last = (address => 'تهران', subject => 'درخواست', body => 'متن');
-    my $n = 0;
     my @parts = map { [ $_ => $field{$_} ] } sort keys %field;
 
-    push @parts, map { my $f = $_; ([ file => $f, $n++ ],
-        @$_ == 2 ? [ 'unknown' => 'y' x rand 300 ] : ()) } @files;
+    push @parts, map { ([ file => $_ ], [ unknown => 'y' x rand 300 ]) } @files;
     push @parts, map { [ $_ => $last{$_} ] } sort keys %last;
 
-    return Mojo::Util::encode('UTF-8', '') . join('', map {
+    return join('', map {
         "--$boundary\r\nContent-Disposition: form-data; name=\"$_->[0]\""
         . (ref $_->[1] ? "; filename=\"$_->[1][0]\"\r\n"
                          . "Content-Type: image/jpeg\r\n\r\n$_->[1][1]"
@@ -163,14 +161,12 @@ for my $what (sort keys %sizes) {
 # about it.
 
 for my $bad ([ 'no picture', 'x' x 3000 ],
-             [ 'too large', jpeg(6 * BLOCK), '    correspondence_upload_max_size'
-                                             . " 1m;\n" ])
+             [ 'too large', jpeg(6 * BLOCK), 'correspondence_upload_max_size 1m;' ])
 {
     my ($what, $bytes, $directive) = @$bad;
 
     if ($directive) {
-        $p->configure(http => $many
-                              . $directive);
+        $p->configure(http => "$many    $directive\n");
         $p->reload;
     }
 
