@@ -121,9 +121,7 @@ corr_spool_take_block(corr_spool_t *spool)
 void
 corr_spool_free_block(unsigned char *block)
 {
-    if (block != NULL) {
-        ngx_free(block);
-    }
+    ngx_free(block);
 }
 
 
