@@ -20,6 +20,7 @@
     number(sec,  clerk_session_absolute,  10 * 60 * 60,     1,      INT32_MAX)\
     number(num,  session_max,             100,              1,      10000)    \
     number(sec,  confirm_after,           15 * 60,          0,      INT32_MAX)\
+    number(sec,  reading_memory,          10,               0,             60)\
                                                                               \
     /* forms and files */                                                     \
                                                                               \

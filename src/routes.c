@@ -120,7 +120,7 @@ const corr_route_t  corr_citizen_routes[] = {
               corr_correct_steps, corr_thread_again_steps),
     corr_post("/desk/letters/{code}/followups", CORR_PERSON|CORR_FILES,
               corr_follow_up_steps, corr_thread_again_steps),
-    corr_get("/desk/files/{id}", CORR_PERSON, corr_file_steps),
+    corr_get("/desk/files/{id}", CORR_PERSON|CORR_READS, corr_file_steps),
 
     /* without an account */
 
@@ -222,7 +222,7 @@ const corr_route_t  corr_clerk_routes[] = {
 
     /* files of letters and tickets */
 
-    corr_get("/files/{id}", CORR_STAFF, corr_file_steps),
+    corr_get("/files/{id}", CORR_STAFF|CORR_READS, corr_file_steps),
 
     /* an invitation: whoever has the link */
 

@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/lib";
 use Digest::SHA qw(sha256_hex);
 use Portal;
 
-my $p = Portal->new;
+my $p = Portal->new(http => "    correspondence_reading_memory 0;\n");
 
 # What may happen in a picture, and in a PDF, which a browser's own viewer
 # does not show in a sandbox.

@@ -22,26 +22,6 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
    AND (l.person_id = $1::bigint OR t.person_id = $1::bigint
         OR f.draft_id IS NOT NULL AND f.person_id = $1::bigint);
 
--- A piece of a reading that stands in the audit, with a guard of its own:
--- viewers ask for many, and one plain statement is half the work.  No row says
--- nothing: the two above do.
---   $1 person, $2 file, $3 session epoch, $4 address
--- name: file_piece
-SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
-  FROM files AS f
-  JOIN persons AS p ON p.id = $1::bigint AND p.session_epoch = $3::int
-       AND p.status = 'active'
-  LEFT JOIN letters AS l ON l.id = f.letter_id
-  LEFT JOIN tickets AS t ON t.id = f.ticket_id
- WHERE f.id = $2::uuid AND f.visibility = 'citizen'
-   AND (l.person_id = $1::bigint OR t.person_id = $1::bigint
-        OR f.draft_id IS NOT NULL AND f.person_id = $1::bigint)
-   AND EXISTS (SELECT FROM audit AS a
-                WHERE a.object = 'file' AND a.object_id = f.id::text
-                  AND a.action = 'file_read' AND a.actor = 'person'
-                  AND a.actor_id = $1::bigint AND a.address = $4::text
-                  AND a.at > now() - interval '10 minutes');
-
 --   $1 staff, $2 file
 -- name: clerk_files_show
 SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
@@ -62,23 +42,6 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
    AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
         OR f.letter_id IS NOT NULL AND (s.role <> 'expert'
             OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id)));
-
--- As file_piece.
---   $1 staff, $2 file, $3 epoch, $4 address
--- name: clerk_file_piece
-SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
-  FROM files AS f
-  JOIN staff AS s ON s.id = $1::bigint AND s.epoch = $3::int
-       AND s.status = 'active'
- WHERE f.id = $2::uuid
-   AND (f.ticket_id IS NOT NULL AND s.role <> 'expert'
-        OR f.letter_id IS NOT NULL AND (s.role <> 'expert'
-            OR expert_sees_file(s.id, f.letter_id, f.visibility, f.event_id)))
-   AND EXISTS (SELECT FROM audit AS a
-                WHERE a.object = 'file' AND a.object_id = f.id::text
-                  AND a.action = 'file_read' AND a.actor = 'staff'
-                  AND a.actor_id = $1::bigint AND a.address = $4::text
-                  AND a.at > now() - interval '10 minutes');
 
 -- The collector; see functions/40_letters.sql.
 -- → id; marked: a store bears it; files: there are rows

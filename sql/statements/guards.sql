@@ -1,5 +1,4 @@
--- Every page's pipeline begins with one of these; file_piece and
--- clerk_file_piece have theirs in them.
+-- Every page's pipeline begins with one of these.
 
 -- A page that only reads.  No row: the session is over.
 --   $1 person id, $2 session epoch

@@ -5,6 +5,7 @@
 #include "db.h"
 #include "flow.h"
 #include "form.h"
+#include "reading.h"
 #include "reply.h"
 #include "session.h"
 
@@ -50,6 +51,8 @@ static ngx_uint_t corr_db_writes_only(corr_page_t *p);
 static corr_str_t corr_db_roles(corr_page_t *p);
 static void corr_db_start(corr_page_t *p);
 static ngx_int_t corr_db_ended(corr_page_t *p);
+static ngx_uint_t corr_db_revokes(corr_page_t *p);
+static ngx_int_t corr_db_done(corr_page_t *p);
 static ngx_int_t corr_db_unknown(corr_page_t *p);
 static ngx_uint_t corr_db_conflicted(corr_page_t *p);
 static ngx_int_t corr_db_later(corr_page_t *p, ngx_msec_t wait);
@@ -290,7 +293,6 @@ corr_db_start(corr_page_t *p)
 static ngx_int_t
 corr_db_ended(corr_page_t *p)
 {
-    ngx_int_t   rc;
     corr_db_t  *db = p->db;
 
     switch (db->op->op.status) {
@@ -329,6 +331,34 @@ corr_db_ended(corr_page_t *p)
                                 CORR_MSG_UNAVAILABLE, 5,
                                 "PostgreSQL could not be asked");
     }
+
+    return corr_db_revokes(p) ? corr_reading_revoke(p, corr_db_done)
+                              : corr_db_done(p);
+}
+
+
+/* The secretariat's forms give rights and take them; nobody sorts which. */
+
+static ngx_uint_t
+corr_db_revokes(corr_page_t *p)
+{
+    ngx_uint_t  flags = p->db->flags;
+
+    if (!(flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
+        return 0;
+    }
+
+    return (flags & CORR_REVOKES)
+           || (p->loc->kind == CORR_KIND_CLERK
+               && p->request->method == NGX_HTTP_POST);
+}
+
+
+static ngx_int_t
+corr_db_done(corr_page_t *p)
+{
+    ngx_int_t   rc;
+    corr_db_t  *db = p->db;
 
     if (db->guarded) {
         rc = corr_db_check_guard(p);

@@ -27,10 +27,12 @@
 #define CORR_READ           0
 #define CORR_WRITE          1      /* may be repeated: keyed or idempotent */
 #define CORR_WRITE_ONCE     2
-#define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in; and
-                                      statements that are their own guard */
+#define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in */
 #define CORR_NOTE           8      /* with a write: a line of the audit, and no
                                       page that says who it is for */
+#define CORR_REVOKES       16      /* with a write: somebody may less behind
+                                      it, or sessions end; http/reading.h.
+                                      Every form of the secretariat does */
 
 
 void corr_db_begin(corr_page_t *p, ngx_uint_t flags);

@@ -37,6 +37,7 @@ typedef struct corr_body_s       corr_body_t;
 typedef struct corr_session_work_s  corr_session_work_t;
 typedef struct corr_captcha_work_s  corr_captcha_work_t;
 typedef struct corr_throttle_work_s  corr_throttle_work_t;
+typedef struct corr_reading_work_s   corr_reading_work_t;
 typedef struct corr_confirm_s        corr_confirm_t;
 
 
@@ -74,6 +75,9 @@ typedef ngx_int_t (*corr_step_pt)(corr_page_t *p);
 #define CORR_VEILED         0x8000      /* who has its address has what is
                                            behind it: logs name the route
                                            in its place */
+
+#define CORR_READS         0x10000      /* sends the file {id}; that it may is
+                                           remembered: http/reading.h */
 
 /* Does a route let anyone in?  (To a route.) */
 
@@ -217,6 +221,7 @@ struct corr_page_s {
     corr_captcha_work_t     *captcha_work;
     corr_str_t               captcha_about;  /* a number; http/captcha.h */
     corr_throttle_work_t    *throttle_work;
+    corr_reading_work_t     *reading_work;
     corr_confirm_t          *confirm;     /* pages/confirm.h */
     corr_view_t             *view;
     corr_db_t               *db;

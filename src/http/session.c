@@ -18,6 +18,7 @@
 #include "session.h"
 #include "counters.h"
 #include "flow.h"
+#include "reading.h"
 #include "reply.h"
 
 #include "../lib/cookie.h"
@@ -136,6 +137,12 @@ corr_session_find(corr_page_t *p)
         if (corr_session_ask(p, i, token) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if ((p->route->who & CORR_READS)
+        && corr_reading_ask(p, p->session_work->hash[0]) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return corr_flow_then(p, corr_session_found);

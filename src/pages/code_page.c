@@ -316,7 +316,10 @@ corr_code_verify(corr_page_t *p)
     params[2] = corr_page_limits(p);
     params[3] = corr_pg_text(corr_page_address(p));
 
-    corr_db_begin(p, CORR_WRITE_ONCE|page->guard);
+    /* the account's new mobile ends all its other sessions */
+
+    corr_db_begin(p, CORR_WRITE_ONCE
+                     |(page->guard ? page->guard : CORR_REVOKES));
     corr_db_add_params(p, page->verify, page->guard ? 4 : 3, params);
 
     return corr_db_send(p, corr_code_judged);

@@ -5,15 +5,16 @@
 
 #include "shared.h"
 
+#include "../http/reading.h"
 #include "../lib/ids.h"
 #include "../services/filetype.h"
 #include "../services/store.h"
 
 
 static ngx_int_t corr_file_find(corr_page_t *p);
-static ngx_int_t corr_file_piece(corr_page_t *p);
-static ngx_int_t corr_file_ask(corr_page_t *p);
-static ngx_int_t corr_file_send(corr_page_t *p);
+static ngx_int_t corr_file_allowed(corr_page_t *p);
+static ngx_int_t corr_file_send(corr_page_t *p,
+    const corr_reading_t *reading);
 
 
 const corr_step_pt  corr_file_steps[] = {
@@ -22,59 +23,24 @@ const corr_step_pt  corr_file_steps[] = {
 };
 
 
+/* The header is asked for without being a reading; every piece is one. */
+
 static ngx_int_t
 corr_file_find(corr_page_t *p)
 {
-    corr_str_t  *id;
+    corr_str_t       id;
+    ngx_uint_t       statement, staff;
+    corr_reading_t   reading;
 
-    id = corr_page_data(p, sizeof(corr_str_t));
-    if (id == NULL) {
-        return NGX_ERROR;
+    if (corr_reading_find(p, &reading) == NGX_OK) {
+        return corr_file_send(p, &reading);
     }
 
-    if (corr_check_uuid(&p->alloc, p->params[0], id) != CORR_OK) {
+    if (corr_check_uuid(&p->alloc, p->params[0], &id) != CORR_OK) {
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (p->request->method == NGX_HTTP_HEAD) {
-        return corr_file_ask(p);
-    }
-
-    /*
-     * Of a reading that began a moment ago, as nearly all that viewers ask
-     * for.  The statement is its own guard: what a route of files asks for
-     * beyond an account it would have to learn.
-     */
-
-    corr_db_begin(p, CORR_READ|CORR_UNGUARDED);
-
-    corr_db_add(p, p->session.who == CORR_A_STAFF ? CORR_SQL_CLERK_FILE_PIECE
-                                                  : CORR_SQL_FILE_PIECE,
-                corr_pg_int(p->session.id), corr_pg_text(*id),
-                corr_pg_int(p->session.epoch),
-                corr_pg_text(corr_from_ngx(
-                    p->request->connection->addr_text)));
-
-    return corr_db_send(p, corr_file_piece);
-}
-
-
-static ngx_int_t
-corr_file_piece(corr_page_t *p)
-{
-    return corr_db_rows(p, 0)->nrows ? corr_file_send(p) : corr_file_ask(p);
-}
-
-
-static ngx_int_t
-corr_file_ask(corr_page_t *p)
-{
-    corr_str_t  *id = p->data;
-    ngx_uint_t   staff, statement;
-
     staff = p->session.who == CORR_A_STAFF;
-
-    /* the header is asked for without being a reading; every piece is one */
 
     if (p->request->method == NGX_HTTP_HEAD) {
         corr_db_begin(p, CORR_READ);
@@ -85,20 +51,17 @@ corr_file_ask(corr_page_t *p)
         statement = staff ? CORR_SQL_CLERK_FILE_READ : CORR_SQL_FILE_READ;
     }
 
-    corr_db_add(p, statement, corr_pg_int(p->session.id), corr_pg_text(*id));
+    corr_db_add(p, statement, corr_pg_int(p->session.id), corr_pg_text(id));
 
-    return corr_db_send(p, corr_file_send);
+    return corr_db_send(p, corr_file_allowed);
 }
 
 
 static ngx_int_t
-corr_file_send(corr_page_t *p)
+corr_file_allowed(corr_page_t *p)
 {
-    char                   path[CORR_STORE_PATH];
-    ngx_str_t              name;
-    corr_str_t             type;
-    corr_rows_t           *file;
-    const corr_filetype_t *known;
+    corr_rows_t     *file;
+    corr_reading_t   reading;
 
     file = corr_db_rows(p, 0);
 
@@ -106,8 +69,24 @@ corr_file_send(corr_page_t *p)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    if (corr_store_path(p->settings->store,
-                        corr_rows_text(file, 0, "sha256"), path)
+    reading.sha256 = corr_rows_text(file, 0, "sha256");
+    reading.media_type = corr_rows_text(file, 0, "media_type");
+    reading.name = corr_rows_text(file, 0, "name");
+
+    corr_reading_note(p, &reading);
+
+    return corr_file_send(p, &reading);
+}
+
+
+static ngx_int_t
+corr_file_send(corr_page_t *p, const corr_reading_t *reading)
+{
+    char                    path[CORR_STORE_PATH];
+    ngx_str_t               name;
+    const corr_filetype_t  *known;
+
+    if (corr_store_path(p->settings->store, reading->sha256, path)
         != CORR_STORE_OK)
     {
         return NGX_ERROR;
@@ -120,12 +99,10 @@ corr_file_send(corr_page_t *p)
 
     /* the type that was found in it; what a browser does not show is saved */
 
-    type = corr_rows_text(file, 0, "media_type");
-    known = corr_filetype_by_media_type(type);
+    known = corr_filetype_by_media_type(reading->media_type);
 
     return corr_reply_file(p, &name,
                            known ? corr_cstr(known->media_type)
                                  : CORR_STR("application/octet-stream"),
-                           corr_rows_text(file, 0, "name"),
-                           known != NULL);
+                           reading->name, known != NULL);
 }

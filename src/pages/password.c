@@ -155,7 +155,7 @@ corr_password_hashed(corr_page_t *p)
 
     stored = corr_confirm_stored(p);
 
-    corr_db_begin(p, CORR_WRITE_ONCE);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_REVOKES);
 
     corr_db_add(p, CORR_SQL_PASSWORD_SET,
                 stored.len ? corr_pg_text(stored) : corr_pg_null(),

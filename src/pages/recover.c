@@ -181,7 +181,7 @@ corr_recover_password_hashed(corr_page_t *p)
                                 CORR_MSG_BUSY, 5, "no thread for a password");
     }
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_REVOKES);
 
     corr_db_add(p, CORR_SQL_RECOVER_PASSWORD,
                 corr_pg_text(corr_session_browser(p)),

@@ -198,7 +198,7 @@ corr_sessions_ended(corr_page_t *p)
 static ngx_int_t
 corr_sessions_end_all(corr_page_t *p)
 {
-    corr_db_begin(p, CORR_WRITE_ONCE);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_REVOKES);
     corr_db_add(p, CORR_SQL_SESSIONS_END);
 
     return corr_db_send(p, corr_sessions_all_ended);

@@ -158,7 +158,7 @@ corr_signup_answered(corr_page_t *p)
 {
     corr_signup_t  *ctx = p->data;
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_REVOKES);
 
     corr_db_add(p, CORR_SQL_SIGNUP_CLAIM, corr_pg_text(ctx->claim),
                 corr_pg_text(corr_session_browser(p)),

@@ -57,6 +57,7 @@ typedef struct {
     time_t                   clerk_session_idle;
     time_t                   clerk_session_absolute;
     time_t                   confirm_after;  /* then its password as well */
+    time_t                   reading_memory; /* http/reading.h; 0: none */
     ngx_uint_t               session_max;    /* of one account */
     ngx_uint_t               cookie_secure;  /* 0 off, 1 on, 2 auto */
 

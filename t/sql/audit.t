@@ -100,65 +100,6 @@ is readings('10.0.0.10'), 2, 'from another one it is another';
 is readings(map { "2001:db8:0:1::$_" } 1 .. 5), 3,
    'a network of IPv6 is one address';
 
-# Its next pieces: to whoever may still have it, and only behind a reading.
-
-my %of = (person => [ 'file_piece', $ali, '10.0.0.9' ],
-          staff => [ 'clerk_file_piece', $clerk, '10.0.0.8' ]);
-
-sub piece {
-    my ($who, %but) = @_;
-    my ($name, $as, $address) = @{ $of{$who} };
-
-    return scalar @{$pg->call($db, $name, $but{id} // $as->{id},
-        $but{file} // $file, $but{epoch} // $as->{epoch} // 1,
-        $but{address} // $address)};
-}
-
-# As they stand in the audit, or $minutes ago.
-
-sub had_read {
-    my ($actor, $id, $read, $address, $minutes) = @_;
-
-    $owner->do(q{SELECT audit_add(?, ?, NULL, 'file_read', 'file', ?, ?)}, undef,
-               $actor, $id, $read, $address);
-    return if !$minutes;
-    $super->do('ALTER TABLE audit DISABLE TRIGGER audit_append_only');
-    $super->do('UPDATE audit SET at = at - make_interval(mins => ?)
-                 WHERE object_id = ?', undef, $minutes, $read);
-    $super->do('ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_append_only');
-}
-
-my $sara = $pg->make_person($db, level => 3);
-$pg->send_letter($db, $sara);
-my $hers = $owner->selectrow_array(
-    'SELECT id FROM files WHERE person_id = ?', undef, $sara->{id});
-
-for my $who (sort keys %of) {
-    my ($name, $as, $address) = @{ $of{$who} };
-    my $table = $who eq 'staff' ? 'staff' : 'persons';
-    my $end = $who eq 'staff' ? 'disabled' : 'blocked';
-
-    is piece($who, file => $hers), 0, "$who: of what was not read there is none";
-    had_read($who, $as->{id}, $hers, $address, 11);
-    is piece($who, file => $hers), 0, 'nor of what was read long ago';
-    had_read($who, $as->{id}, $file, $address);
-    is piece($who), 1, 'a piece';
-    is piece($who, address => '10.0.0.7'), 0, 'not from elsewhere';
-    is piece($who, epoch => 7), 0, 'not in a session that was ended';
-    is piece($who, id => $who eq 'staff' ? $pg->make_staff('clerk')->{id}
-                                         : $sara->{id}), 0,
-       'not because another one read it';
-    $owner->do("UPDATE $table SET status = ? WHERE id = ?", undef, $end,
-               $as->{id});
-    is piece($who), 0, 'not when the account is closed';
-    $owner->do("UPDATE $table SET status = 'active' WHERE id = ?", undef,
-               $as->{id});
-    is piece($who), 1, 'which it is no more';
-}
-
-had_read('person', $ali->{id}, $hers, '10.0.0.9');
-is piece('person', file => $hers), 0, 'what is another’s, whatever stands there';
-
 # Append-only ------------------------------------------------------------------------
 
 for my $sql ('UPDATE audit SET action = $$x$$', 'DELETE FROM audit',

@@ -242,13 +242,7 @@ my ($again) = map { $_->{referral_id} } grep { $_->{state} eq 'waiting' }
     @{$pg->call($db, 'clerk_letter_referrals', $t, $c1->{id})};
 is @{$pg->call($db, 'clerk_letter_show', $e2->{id}, $t)}, 1,
    'referred again, seen again';
-is @{$pg->staff($db, $e2, 'clerk_file_read', $e2->{id}, $file)}, 1,
-   'and its file read';
-is @{$pg->call($db, 'clerk_file_piece', $e2->{id}, $file, 1, '10.0.0.8')}, 1,
-   'on and on';
 $pg->staff($db, $e2, 'referral_return', Cluster::key(), $again, 'از ما نیست');
-is @{$pg->call($db, 'clerk_file_piece', $e2->{id}, $file, 1, '10.0.0.8')}, 0,
-   'until it was returned';
 for my $sees (['clerk_letter_show', $e2->{id}, $t],
               ['clerk_letter_changed', $e2->{id}, $t, 0],
               ['clerk_inbox', $e2->{id}, 'all', (undef) x 5, 100],
