@@ -20,7 +20,8 @@ my %address = (http => "    set_real_ip_from 127.0.0.1;\n"
 
 # So long that nothing here ends by itself.
 
-my $p = Portal->new(http => "$address{http}    $memory 60s;\n");
+my $p = Portal->new(http => "$address{http}    $memory 60s;\n",
+                    proxies => [ 'postgres' ]);
 
 sub redis { `redis-cli -s $p->{instance}{sockets}/redis.sock @_` }
 
@@ -59,27 +60,33 @@ sub piece {
 }
 
 
-# PostgreSQL would say another name now.
+# A piece that is sent: of what is remembered, or of what PostgreSQL says,
+# which has another name for it now.
 
-sub asked {
+sub source {
     my ($b, $path, %headers) = @_;
     my ($id) = $path =~ m{([^/]+)$};
     my $other = key();
 
-    $p->sql('UPDATE files SET name = ? WHERE id = ?', "$other.png", $id);
+    $p->sql('UPDATE files SET name = ? WHERE id = ?', "$other.png", lc $id);
 
-    return piece($b, $path, %headers) == 206
-           && $b->header('Content-Disposition') =~ /\Q$other/;
+    my $status = piece($b, $path, %headers);
+
+    return $status == 206
+           ? $b->header('Content-Disposition') =~ /\Q$other/ ? 'asked'
+                                                             : 'remembered'
+           : $status;
 }
 
 
-# Read a moment ago, and not asked for again.
+# The first reader behind the end of a right only sets a new stamp.
 
 sub reading {
     my ($b, $path, $name) = @_;
 
-    is(piece($b, $path), 206, "$name: a piece");
-    ok(!asked($b, $path), "$name: the next one is not asked for");
+    like(source($b, $path), qr/^(?:asked|remembered)$/, "$name: a piece")
+        for 1 .. 2;
+    is(source($b, $path), 'remembered', "$name: the next one is not asked for");
 }
 
 
@@ -90,48 +97,85 @@ my ($id, $code) = file_of($b);
 my $path = "/desk/files/$id";
 
 is($b->request(HEAD => $path, {})->status, 200, 'the header');
-ok(asked($b, $path), 'is no reading that could be remembered');
-ok(!asked($b, $path), 'a piece is');
-is($b->body, "\x89PNG\r\n\x1a\n", 'and the next one is the same file');
-is($b->header('Content-Type'), 'image/png', 'of its type');
-is($b->header('Content-Security-Policy') =~ /sandbox/, 1, 'its policy');
+is(redis('--scan', '--pattern', "'rights:*'"), '', 'is no reading');
+is(source($b, $path), 'asked', 'a piece');
+is(source($b, $path), 'asked', 'a second one, which can be noted');
+is($b->request(HEAD => $path, {})->status, 200, 'the header');
+is(source($b, $path), 'remembered', 'a third one');
+is($b->body, "\x89PNG\r\n\x1a\n", 'the same file');
+is($b->header('Content-Type'), 'image/png', 'its type');
+like($b->header('Content-Security-Policy'), qr/sandbox/, 'its policy');
 $p->sql(q{UPDATE files SET visibility = 'internal' WHERE id = ?}, $id);
 is($b->request(HEAD => $path, {})->status, 404, 'the header is always asked for');
 $p->sql(q{UPDATE files SET visibility = 'citizen' WHERE id = ?}, $id);
 
 my $other = citizen();
-is(piece($other, $path), 404, 'it is of the session that read');
+is(source($other, $path), 404, 'it is of the session that read');
 my $twin = $p->browser->login_code(@{ $b->{person} }{qw(national_code mobile)});
-ok(asked($twin, $path), 'another session of the same person asks');
+is(source($twin, $path), 'asked', 'another session of the same person asks');
 
-ok(asked($b, $path, 'X-Real-IP' => '10.0.0.7'), 'and another address');
+is(source($b, $path, 'X-Real-IP' => '10.0.0.7'), 'asked',
+   'and another address');
 is($p->value(q{SELECT count(DISTINCT address) FROM audit
                 WHERE action = 'file_read' AND object_id = ?}, $id), 2,
    'each is a line of the audit');
-ok(asked($b, $path), 'one address is remembered');
-ok(!asked($b, '/desk/files/' . uc $id), 'however its id is written');
+is(source($b, $path), 'asked', 'one address is remembered');
+is(source($b, '/desk/files/' . uc $id), 'remembered',
+   'however its id is written');
 is(piece($b, "/desk/files/$_"), 404, "not an id: $_")
     for 'x', "$id:", "$id%20", ('0' x 8) . '-0000-0000-0000-' . '0' x 12;
 
-my ($file) = redis('--scan', '--pattern', "'f:*:$id'");
-chomp $file;
-cmp_ok(redis('TTL', $file), '<=', 60, 'for a while');
-unlike($file . redis('GET', $file), qr/[A-Za-z0-9_-]{43}\z/,
-       'without the token of its cookie');
+my @kept = redis('--scan', '--pattern', "'f:*:$id'");
+chomp @kept;
+is(scalar @kept, 2, 'one for each session');
+
+for my $key (@kept) {
+    my $left = redis('TTL', $key);
+
+    ok($left > 0 && $left <= 60, 'for a while');
+    unlike($key . redis('GET', $key), qr/\Q$_/, 'without its cookie')
+        for map { $_->cookie('correspondence') } $b, $twin;
+}
 
 
 # Garbage is asked about, and what Redis lost.
 
-my @kept = map { chomp; $_ } redis('--scan', '--pattern', "'f:*:$id'");
+my $stamp = redis('GET', 'rights:citizen');
+chomp $stamp;
 
-for my $text ('-', 'x', '- 127.0.0.1', ' ' x 9) {
-    redis('SET', $_, qq('"$text"')) for @kept;
-    ok(asked($b, $path), "what says nothing: '$text'");
+for my $text ('-', 'x', "$stamp 127.0.0.1", ' ' x 9, "$stamp 127.0.0.1  x y",
+              '- 127.0.0.1 ' . 'a' x 64 . ' image/png x')
+{
+    redis('SET', $_, "'$text'") for @kept;
+    is(source($b, $path), 'asked', "what says nothing: '$text'");
 }
 
-ok(!asked($b, $path), 'noted again');
+is(source($b, $path), 'remembered', 'noted again');
 redis('DEL', @kept);
-ok(asked($b, $path), 'lost: asked for');
+is(source($b, $path), 'asked', 'lost: asked for');
+is(source($b, $path), 'remembered', 'and noted');
+redis('DEL', 'rights:citizen');
+is(source($b, $path), 'asked', 'the stamp alone lost: asked for');
+
+
+# What comes and goes is asked for each time.
+
+my $writer = citizen();
+
+$writer->get('/desk/letters/new');
+$writer->post('/desk/letters/check', { submission_key => key(),
+    person_kind => 'natural', address => 'تهران', subject => 'پیش‌نویس',
+    body => 'متن', file => [[ 'p.png', Portal::Browser::tiny_png(key()),
+                              'image/png' ]] })->expect(303, 'a draft');
+
+my ($draft) = $p->sql('SELECT id, draft_id FROM files
+                        WHERE draft_id IS NOT NULL');
+
+is(source($writer, "/desk/files/$draft->{id}"), 'asked', "a draft's, piece $_")
+    for 1 .. 3;
+$writer->post("/desk/letters/drafts/$draft->{draft_id}/discard", {})
+       ->expect(303, 'thrown away');
+is(piece($writer, "/desk/files/$draft->{id}"), 404, 'is gone with it');
 
 
 # Citizens ------------------------------------------------------------------------
@@ -147,13 +191,23 @@ is(join(' ', map { $_->{proname} } $p->sql(
    'what ends the sessions of a person');
 
 
+# Another device of the same person, at the page of all of them.
+
+sub others {
+    my ($b) = @_;
+
+    return $p->browser
+             ->login_code(@{ $b->{person} }{qw(national_code mobile)})
+             ->get('/desk/sessions');
+}
+
+
 sub ends {
     my ($name, $act) = @_;
     my $reader = citizen();
     my ($id) = file_of($reader);
     my $path = "/desk/files/$id";
-    my $there = $p->browser->login_code(
-        @{ $reader->{person} }{qw(national_code mobile)});
+    my $there = others($reader);
 
     reading($reader, $path, $name);
     $act->($there, $reader->{person});
@@ -175,12 +229,13 @@ sub coded {
 
 
 ends(sessions_end => sub {
-    $_[0]->get('/desk/sessions')->submit({}, 'form:has([name="all"])')
-         ->expect(303, 'the others');
+    $_[0]->submit({}, 'form:has([name="all"])')->expect(303, 'the others');
 });
 
+# this one by itself, which is not there any more
+
 ends('one of the sessions' => sub {
-    $_[0]->get('/desk/sessions')->submit({}, 'form:has([name="session_id"])')
+    $_[0]->submit({}, 'form:has([name="session_id"])')
          ->expect(303, 'that one');
 });
 
@@ -224,31 +279,74 @@ ends(signup_claim => sub {
     coded($n, $mobile);
 });
 
-# Ended while PostgreSQL was being asked: what it said before is too old.
+# Ended while PostgreSQL was being asked: what it said before is too old,
+# whether or not there was a stamp to note it under.
 
-my $late = citizen();
-my $held = '/desk/files/' . (file_of($late))[0];
-my $lock = $p->db->clone;
+for my $stamped (0, 1) {
+    my $late = citizen();
+    my $held = '/desk/files/' . (file_of($late))[0];
+    my $lock = $p->db->clone;
 
-$lock->begin_work;
-$lock->do('LOCK TABLE files IN ACCESS EXCLUSIVE MODE');
+    reading($late, $held, 'about to end');
+    redis('DEL', redis('--scan', '--pattern', "'f:*'") =~ s/\n/ /gr);
+    redis('DEL', 'rights:citizen') if !$stamped;
+    $lock->begin_work;
+    $lock->do('LOCK TABLE files IN ACCESS EXCLUSIVE MODE');
 
-my $s = $p->socket;
+    my $s = $p->socket;
 
-print $s "GET $held HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-7\r\n"
-    . 'Cookie: correspondence=' . $late->cookie('correspondence')
-    . "\r\nConnection: close\r\n\r\n";
-Portal::wait_until(10, sub {
-    $p->value(q{SELECT count(*) FROM pg_stat_activity
-                 WHERE wait_event_type = 'Lock' AND query LIKE '%file_read%'})
-});
-$p->browser->login_code(@{ $late->{person} }{qw(national_code mobile)})
-  ->get('/desk/sessions')->submit({}, 'form:has([name="all"])')
-  ->expect(303, 'the others');
-$lock->commit;
-like(do { local $/; <$s> }, qr{^HTTP/1.1 206}, 'who asked before gets it');
-is(piece($late, $held), 303, 'and nothing more');
+    print $s "GET $held HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-7\r\n"
+        . 'Cookie: correspondence=' . $late->cookie('correspondence')
+        . "\r\nConnection: close\r\n\r\n";
+    Portal::wait_until(10, sub {
+        $p->value(q{SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND query LIKE '%file_read%'})
+    });
+    others($late)->submit({}, 'form:has([name="all"])')
+                 ->expect(303, 'the others');
+    $lock->commit;
+    like(do { local $/; <$s> }, qr{^HTTP/1.1 206}, 'who asked before gets it');
+    is(piece($late, $held), 303, 'and nothing more');
+}
 
+
+# Nobody knows whether it was done: then it counts as if.
+
+my $proxy = $p->proxy('postgres');
+my $unsure = citizen();
+my $theirs = '/desk/files/' . (file_of($unsure))[0];
+my $ending = others($unsure);
+
+reading($unsure, $theirs, 'an answer that gets lost');
+$p->allow(qr/went away before its answer/);
+$proxy->mode('lose');
+$ending->submit({}, 'form:has([name="all"])');
+$proxy->mode('pass');
+is($ending->status, 503, 'nobody knows');
+ok(Portal::wait_until(10, sub {
+    $p->value(q{SELECT count(*) FROM audit WHERE action = 'sessions_ended'
+        AND actor_id = (SELECT id FROM persons WHERE national_code = ?)},
+        $unsure->{person}{national_code})
+}), 'but it was done');
+is(piece($unsure, $theirs), 303, 'and counts');
+
+
+# Redis cannot be told: it is done all the same, and the log says what may be.
+
+my $deaf = citizen();
+my $on = '/desk/files/' . (file_of($deaf))[0];
+my $setting = others($deaf);
+
+reading($deaf, $on, 'without a word to Redis');
+redis('ACL', 'SETUSER', 'default', '-del');
+$setting->set_password;
+redis('ACL', 'SETUSER', 'default', '+del');
+like($p->log, qr/Redis was not told that a right may have ended/, 'the log');
+is(source($deaf, $on), 'remembered', 'what was being read may be read on');
+is(piece($deaf, '/desk/letters'), 303, 'though the session is over');
+
+
+# A log-out takes the session itself.
 
 my $leaver = citizen();
 my $last = '/desk/files/' . (file_of($leaver))[0];
@@ -296,6 +394,22 @@ $expert->post("/clerk/referrals/$referral/return",
 is(piece($expert, $clerks), 404, 'an expert: not what the unit returned');
 $referral = refers();
 reading($expert, $clerks, 'referred again');
+$clerk->post("/clerk/referrals/$referral/recall",
+             { submission_key => key(), recall_body => 'اشتباه' })
+      ->expect(303, 'recalled');
+is(piece($expert, $clerks), 404, 'an expert: not what was recalled');
+refers();
+reading($expert, $clerks, 'and again');
+
+# what takes nothing away, as often as it is done
+
+$clerk->get('/clerk/')->submit({ q => 'درخواست' }, 'form:has(#q)')
+      ->expect(303, 'a search');
+$clerk->post("/clerk/letters/$code/draft", { body => 'پیش‌نویس' })
+      ->expect(303, 'a draft of a reply');
+$p->browser->get('/clerk/login')->submit({ username => 'x',
+                                           password => 'y' });
+is(source($expert, $clerks), 'remembered', 'the expert reads on');
 
 
 # Whoever is someone else from now on.
@@ -331,7 +445,7 @@ is(piece($p->browser, $clerks, Cookie => "correspondence-clerk=$cookie"), 303,
 
 # what the secretariat does is nothing to a citizen who reads
 
-ok(!asked($b, $path), 'the citizen reads on');
+is(source($b, $path), 'remembered', 'the citizen reads on');
 
 
 # Nobody tells it: by itself, and soon ---------------------------------------------
@@ -354,7 +468,7 @@ $p->configure(http => "$address{http}    $memory 0;\n");
 $p->reload;
 $b = citizen();
 $path = '/desk/files/' . (file_of($b))[0];
-ok(asked($b, $path), 'without a memory a piece is asked for') for 1 .. 2;
+is(source($b, $path), 'asked', 'without a memory it is asked for') for 1 .. 3;
 is(redis('--scan', '--pattern', "'f:*'"), '', 'and none is noted');
 $p->sql('UPDATE persons SET session_epoch = session_epoch + 1
           WHERE national_code = ?', $b->{person}{national_code});

@@ -14,7 +14,7 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
 -- read it.
 -- name: file_read
 SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
-       file_read(f.id) AS ok
+       f.draft_id IS NOT NULL AS is_draft, file_read(f.id) AS ok
   FROM files AS f
   LEFT JOIN letters AS l ON l.id = f.letter_id
   LEFT JOIN tickets AS t ON t.id = f.ticket_id
@@ -35,7 +35,7 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
 -- The same after staff_guard_write, into the audit.
 -- name: clerk_file_read
 SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
-       staff_file_read(f.id) AS ok
+       f.draft_id IS NOT NULL AS is_draft, staff_file_read(f.id) AS ok
   FROM files AS f
   JOIN staff AS s ON s.id = $1::bigint
  WHERE f.id = $2::uuid

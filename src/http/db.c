@@ -51,9 +51,11 @@ static ngx_uint_t corr_db_writes_only(corr_page_t *p);
 static corr_str_t corr_db_roles(corr_page_t *p);
 static void corr_db_start(corr_page_t *p);
 static ngx_int_t corr_db_ended(corr_page_t *p);
+static ngx_int_t corr_db_told(corr_page_t *p, corr_step_pt then);
 static ngx_uint_t corr_db_revokes(corr_page_t *p);
 static ngx_int_t corr_db_done(corr_page_t *p);
 static ngx_int_t corr_db_unknown(corr_page_t *p);
+static ngx_int_t corr_db_lost(corr_page_t *p);
 static ngx_uint_t corr_db_conflicted(corr_page_t *p);
 static ngx_int_t corr_db_later(corr_page_t *p, ngx_msec_t wait);
 static void corr_db_again(ngx_event_t *ev);
@@ -307,7 +309,10 @@ corr_db_ended(corr_page_t *p)
                                     + ngx_random() % CORR_DB_CONFLICT_WAIT);
         }
 
-        return corr_db_failed(p);
+        /* an earlier attempt may have done it */
+
+        return db->attempts > 1 ? corr_db_told(p, corr_db_failed)
+                                : corr_db_failed(p);
 
     case CORR_OP_LOST:
     case CORR_OP_TIMEOUT:
@@ -332,19 +337,27 @@ corr_db_ended(corr_page_t *p)
                                 "PostgreSQL could not be asked");
     }
 
-    return corr_db_revokes(p) ? corr_reading_revoke(p, corr_db_done)
-                              : corr_db_done(p);
+    return corr_db_told(p, corr_db_done);
 }
 
 
-/* The secretariat's forms give rights and take them; nobody sorts which. */
+/* A write is done, or may be: readings that were allowed before it end. */
+
+static ngx_int_t
+corr_db_told(corr_page_t *p, corr_step_pt then)
+{
+    return corr_db_revokes(p) ? corr_reading_revoke(p, then) : then(p);
+}
+
+
+/* The secretariat's forms give rights and take them; few surely do not. */
 
 static ngx_uint_t
 corr_db_revokes(corr_page_t *p)
 {
     ngx_uint_t  flags = p->db->flags;
 
-    if (!(flags & (CORR_WRITE|CORR_WRITE_ONCE))) {
+    if (!(flags & (CORR_WRITE|CORR_WRITE_ONCE)) || (flags & CORR_KEEPS)) {
         return 0;
     }
 
@@ -398,6 +411,13 @@ corr_db_unknown(corr_page_t *p)
         return corr_db_later(p, CORR_DB_RETRY_WAIT << (db->attempts - 1));
     }
 
+    return corr_db_told(p, corr_db_lost);
+}
+
+
+static ngx_int_t
+corr_db_lost(corr_page_t *p)
+{
     return corr_reply_error(p, NGX_HTTP_SERVICE_UNAVAILABLE,
                             CORR_MSG_UNAVAILABLE, 5,
                             "PostgreSQL's answer was lost");
@@ -601,7 +621,7 @@ corr_db_role(corr_str_t role)
 static ngx_int_t
 corr_db_refuse(corr_page_t *p)
 {
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_KEEPS);
 
     corr_db_add(p, CORR_SQL_AUDIT_REFUSED, corr_pg_text(CORR_STR("staff")),
                 corr_pg_int(p->session.id),

@@ -30,9 +30,11 @@
 #define CORR_UNGUARDED      4      /* pages of nobody: sign-up, log-in */
 #define CORR_NOTE           8      /* with a write: a line of the audit, and no
                                       page that says who it is for */
-#define CORR_REVOKES       16      /* with a write: somebody may less behind
-                                      it, or sessions end; http/reading.h.
-                                      Every form of the secretariat does */
+#define CORR_REVOKES       16      /* with a write: it ends sessions of a
+                                      person; http/reading.h */
+#define CORR_KEEPS         32      /* with a write at the secretariat: surely
+                                      it takes no right away; all others
+                                      there count as if they did */
 
 
 void corr_db_begin(corr_page_t *p, ngx_uint_t flags);

@@ -1,12 +1,14 @@
 /*
  * Keys in Redis:
  *
- *     f:SESSION:FILE   "STAMP ADDRESS SHA256 TYPE NAME", for reading_memory
- *     rights:DESK      the stamp: random, new with each right that was taken
- *                      away; gone, long after it could matter, it is "-"
+ *     f:TOKEN:FILE   "STAMP ADDRESS SHA256 TYPE NAME", for reading_memory
+ *     rights:DESK    the stamp: random, and gone when a right ended; the next
+ *                    one who reads makes another
  *
  * A reading is noted under the stamp that was there before PostgreSQL was
- * asked: a right taken away between the two makes it worthless.
+ * asked: a right that ended between the two makes it worthless.  Where there
+ * was none it is not noted; without one nothing noted counts, so that what
+ * Redis forgot is asked about.
  */
 
 #include "reading.h"
@@ -16,8 +18,8 @@
 #include "../services/secrets.h"
 
 
-#define CORR_READING_PARTS   5
-#define CORR_READING_STAMP   (2 * CORR_READING_MAX)    /* seconds */
+#define CORR_READING_SPACES   4
+#define CORR_READING_STAMP    "3600"      /* seconds, then there is a new one */
 
 
 struct corr_reading_work_s {
@@ -29,16 +31,17 @@ struct corr_reading_work_s {
 };
 
 
+static void corr_reading_stamp(corr_page_t *p);
 static ngx_int_t corr_reading_revoked(corr_page_t *p);
+static ngx_int_t corr_reading_untold(corr_page_t *p, corr_step_pt then);
 static corr_reading_work_t *corr_reading_work(corr_page_t *p);
 static corr_redis_op_t *corr_reading_get(corr_page_t *p, corr_str_t key);
 static corr_str_t corr_reading_rights(corr_page_t *p);
-static corr_str_t corr_reading_stamp(const corr_reading_work_t *work);
 static corr_str_t corr_reading_part(corr_str_t *text);
 
 
 ngx_int_t
-corr_reading_ask(corr_page_t *p, corr_str_t session)
+corr_reading_ask(corr_page_t *p, corr_str_t token)
 {
     u_char               *key;
     corr_str_t            id;
@@ -52,14 +55,14 @@ corr_reading_ask(corr_page_t *p, corr_str_t session)
     }
 
     work = corr_reading_work(p);
-    key = ngx_pnalloc(p->pool, sizeof("f::") + session.len + id.len);
+    key = ngx_pnalloc(p->pool, sizeof("f::") + token.len + id.len);
 
     if (work == NULL || key == NULL) {
         return NGX_ERROR;
     }
 
     work->key.data = key;
-    work->key.len = ngx_sprintf(key, "f:%*s:%*s", session.len, session.data,
+    work->key.len = ngx_sprintf(key, "f:%*s:%*s", token.len, token.data,
                                 id.len, id.data)
                     - key;
 
@@ -78,6 +81,7 @@ corr_reading_find(corr_page_t *p, corr_reading_t *reading)
 
     if (work == NULL
         || work->stamp->op.status != CORR_OP_OK
+        || work->stamp->reply.kind != CORR_REDIS_STRING
         || work->reading->op.status != CORR_OP_OK
         || work->reading->reply.kind != CORR_REDIS_STRING)
     {
@@ -92,9 +96,10 @@ corr_reading_find(corr_page_t *p, corr_reading_t *reading)
     reading->media_type = corr_reading_part(&text);
     reading->name = text;
 
-    if (!corr_str_eq(stamp, corr_reading_stamp(work))
+    if (!corr_str_eq(stamp, work->stamp->reply.text)
         || !corr_str_eq(address, corr_from_ngx(
-                                     p->request->connection->addr_text)))
+                                     p->request->connection->addr_text))
+        || reading->sha256.len == 0 || reading->media_type.len == 0)
     {
         return NGX_DECLINED;
     }
@@ -140,10 +145,15 @@ corr_reading_note(corr_page_t *p, const corr_reading_t *reading)
         return;
     }
 
-    stamp = corr_reading_stamp(work);
+    if (work->stamp->reply.kind != CORR_REDIS_STRING) {
+        corr_reading_stamp(p);
+        return;
+    }
+
+    stamp = work->stamp->reply.text;
 
     len = stamp.len + address->len + reading->sha256.len
-          + reading->media_type.len + reading->name.len + CORR_READING_PARTS;
+          + reading->media_type.len + reading->name.len + CORR_READING_SPACES;
 
     argv[2].data = ngx_pnalloc(p->pool, len);
     if (argv[2].data == NULL) {
@@ -169,55 +179,78 @@ corr_reading_note(corr_page_t *p, const corr_reading_t *reading)
 }
 
 
-ngx_int_t
-corr_reading_revoke(corr_page_t *p, corr_step_pt then)
-{
-    u_char                stamp[CORR_SECRETS_TOKEN];
-    u_char                seconds[NGX_TIME_T_LEN];
-    corr_str_t            argv[5];
-    corr_reading_work_t  *work;
+/*
+ * For those who read from now on.  Not for this one: a right may have ended
+ * since PostgreSQL was asked.
+ */
 
-    work = corr_reading_work(p);
-    if (work == NULL) {
-        return NGX_ERROR;
-    }
+static void
+corr_reading_stamp(corr_page_t *p)
+{
+    u_char      stamp[CORR_SECRETS_TOKEN];
+    corr_str_t  argv[6];
 
     corr_secrets_token(&p->worker->drawn, stamp);
 
     argv[0] = CORR_STR("SET");
     argv[1] = corr_reading_rights(p);
     argv[2] = corr_make_str(stamp, sizeof(stamp));
-    argv[3] = CORR_STR("EX");
-    argv[4] = corr_make_str(seconds,
-                            ngx_sprintf(seconds, "%d", CORR_READING_STAMP)
-                            - seconds);
+    argv[3] = CORR_STR("NX");
+    argv[4] = CORR_STR("EX");
+    argv[5] = CORR_STR(CORR_READING_STAMP);
 
-    work->revoke = corr_redis_command(p->worker->redis, &p->owner, 5, argv);
+    (void) corr_redis_command(p->worker->redis, &p->owner, 6, argv);
+}
+
+
+/* Also with no memory of this node's own: another's may have one. */
+
+ngx_int_t
+corr_reading_revoke(corr_page_t *p, corr_step_pt then)
+{
+    corr_str_t            argv[2];
+    corr_reading_work_t  *work;
+
+    work = corr_reading_work(p);
+    if (work == NULL) {
+        return corr_reading_untold(p, then);
+    }
+
+    argv[0] = CORR_STR("DEL");
+    argv[1] = corr_reading_rights(p);
+
+    work->revoke = corr_redis_command(p->worker->redis, &p->owner, 2, argv);
     work->then = then;
 
     if (work->revoke == NULL) {
-        return NGX_ERROR;
+        return corr_reading_untold(p, then);
     }
 
     return corr_flow_then(p, corr_reading_revoked);
 }
 
 
-/* PostgreSQL has it all the same: nothing is refused for want of Redis. */
-
 static ngx_int_t
 corr_reading_revoked(corr_page_t *p)
 {
     corr_reading_work_t  *work = p->reading_work;
 
-    if (work->revoke->op.status != CORR_OP_OK) {
-        ngx_log_error(NGX_LOG_WARN, p->log, 0,
-                      "correspondence: Redis was not told that a right ended: "
-                      "a file that is being read may be read on for %T s",
-                      p->settings->reading_memory);
-    }
+    return work->revoke->op.status == CORR_OP_OK
+           ? work->then(p) : corr_reading_untold(p, work->then);
+}
 
-    return work->then(p);
+
+/* PostgreSQL has it all the same: what was written is answered. */
+
+static ngx_int_t
+corr_reading_untold(corr_page_t *p, corr_step_pt then)
+{
+    ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                  "correspondence: Redis was not told that a right may have "
+                  "ended: a file that is being read may be read on, for "
+                  "correspondence_reading_memory");
+
+    return then(p);
 }
 
 
@@ -249,12 +282,4 @@ corr_reading_rights(corr_page_t *p)
 {
     return p->loc->kind == CORR_KIND_CLERK ? CORR_STR("rights:clerk")
                                            : CORR_STR("rights:citizen");
-}
-
-
-static corr_str_t
-corr_reading_stamp(const corr_reading_work_t *work)
-{
-    return work->stamp->reply.kind == CORR_REDIS_STRING
-           ? work->stamp->reply.text : CORR_STR("-");
 }

@@ -18,7 +18,7 @@ const corr_rule_t  corr_reply_draft_rules[] = {
 ngx_int_t
 corr_reply_draft_save(corr_page_t *p)
 {
-    corr_db_begin(p, CORR_WRITE);
+    corr_db_begin(p, CORR_WRITE|CORR_KEEPS);
     corr_db_add(p, CORR_SQL_REPLY_DRAFT_SAVE, corr_pg_text(p->params[0]),
                 corr_action_text(p, "body"));
 
@@ -83,7 +83,7 @@ corr_reply_left_take(corr_page_t *p, corr_redis_op_t *left)
         return NGX_DECLINED;
     }
 
-    corr_db_begin(p, CORR_WRITE);
+    corr_db_begin(p, CORR_WRITE|CORR_KEEPS);
     corr_db_add(p, CORR_SQL_REPLY_DRAFT_SAVE, corr_pg_text(p->params[0]),
                 corr_pg_text(parts[2]));
 

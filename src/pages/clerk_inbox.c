@@ -348,7 +348,7 @@ corr_inbox_search(corr_page_t *p)
     details = corr_clerk_text(p, "{\"length\":%uz}",
                               corr_utf8_length(corr_form_value(p, "q")));
 
-    corr_db_begin(p, CORR_WRITE);
+    corr_db_begin(p, CORR_WRITE|CORR_KEEPS);
     corr_db_add(p, CORR_SQL_STAFF_READ, corr_pg_text(CORR_STR("search")),
                 corr_pg_text(details));
 

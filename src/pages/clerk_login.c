@@ -85,7 +85,7 @@ corr_clerk_totp_try(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_KEEPS);
 
     corr_db_add(p, CORR_SQL_STAFF_TOTP_TRY, corr_pg_int(p->session.id),
                 corr_pg_int(p->session.epoch),
@@ -123,7 +123,7 @@ corr_clerk_totp_tried(corr_page_t *p)
                                   corr_rows_get(rows, 0, "totp_secret").s,
                                   anew);
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_KEEPS);
 
     corr_db_add(p, CORR_SQL_STAFF_TOTP_DONE, corr_pg_int(p->session.id),
                 corr_pg_int(p->session.epoch),

@@ -13,6 +13,7 @@ typedef struct {
     const char              *field;    /* of the form that asks */
     ngx_uint_t               template;
     ngx_uint_t               verify;   /* statement */
+    ngx_uint_t               verify_ends;   /* CORR_REVOKES or 0 */
     ngx_uint_t               guard;    /* of its pages: CORR_UNGUARDED or 0 */
     corr_step_pt             right;
 } corr_code_page_t;
@@ -36,29 +37,30 @@ static const corr_code_page_t  corr_code_pages[] = {
 
     { "signup", "/signup", "/signup/code", "/signup/code?flash=code_sent",
       "/signup?gone=1", "",
-      CORR_TPL_SIGNUP_CODE, CORR_SQL_SIGNUP_VERIFY, CORR_UNGUARDED,
+      CORR_TPL_SIGNUP_CODE, CORR_SQL_SIGNUP_VERIFY, 0, CORR_UNGUARDED,
       corr_signup_code_right },
 
     { "login", "/login/code", "/login/code/verify",
       "/login/code/verify?flash=code_sent", "/login/code?gone=1", "mobile",
-      CORR_TPL_LOGIN_CODE_VERIFY, CORR_SQL_LOGIN_CODE_VERIFY, CORR_UNGUARDED,
+      CORR_TPL_LOGIN_CODE_VERIFY, CORR_SQL_LOGIN_CODE_VERIFY, 0,
+      CORR_UNGUARDED,
       corr_login_code_right },
 
     /* a code that was confirmed already has opened the next page */
 
     { "recover", "/recover", "/recover/code", "/recover/code?flash=code_sent",
       "/recover/password", "",
-      CORR_TPL_RECOVER_CODE, CORR_SQL_RECOVER_VERIFY, CORR_UNGUARDED,
+      CORR_TPL_RECOVER_CODE, CORR_SQL_RECOVER_VERIFY, 0, CORR_UNGUARDED,
       corr_recover_code_right },
 
     /* both steps are one page, which asks again for "another code" */
 
     { "mobile", "/desk/profile/mobile", "/desk/profile/mobile?sent=1", NULL,
       "/desk/profile/mobile", "mobile",
-      CORR_TPL_PROFILE_MOBILE, CORR_SQL_MOBILE_VERIFY, 0,
+      CORR_TPL_PROFILE_MOBILE, CORR_SQL_MOBILE_VERIFY, CORR_REVOKES, 0,
       corr_mobile_code_right },
 
-    { NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL }
+    { NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
 };
 
 
@@ -316,10 +318,7 @@ corr_code_verify(corr_page_t *p)
     params[2] = corr_page_limits(p);
     params[3] = corr_pg_text(corr_page_address(p));
 
-    /* the account's new mobile ends all its other sessions */
-
-    corr_db_begin(p, CORR_WRITE_ONCE
-                     |(page->guard ? page->guard : CORR_REVOKES));
+    corr_db_begin(p, CORR_WRITE_ONCE|page->guard|page->verify_ends);
     corr_db_add_params(p, page->verify, page->guard ? 4 : 3, params);
 
     return corr_db_send(p, corr_code_judged);

@@ -73,7 +73,13 @@ corr_file_allowed(corr_page_t *p)
     reading.media_type = corr_rows_text(file, 0, "media_type");
     reading.name = corr_rows_text(file, 0, "name");
 
-    corr_reading_note(p, &reading);
+    /* a draft's files come and go with it: those are asked for each time */
+
+    if (p->request->method == NGX_HTTP_GET
+        && !corr_rows_int(file, 0, "is_draft"))
+    {
+        corr_reading_note(p, &reading);
+    }
 
     return corr_file_send(p, &reading);
 }

@@ -95,7 +95,7 @@ corr_signin_try(corr_page_t *p)
         return corr_flow_again(p, 422);
     }
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_KEEPS);
 
     corr_db_add(p, door->try,
                 corr_pg_text(corr_form_value(p, door->name)),
@@ -179,7 +179,7 @@ corr_signin_verified(corr_page_t *p)
 
     result = corr_password_result(ctx->verify);
 
-    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED);
+    corr_db_begin(p, CORR_WRITE_ONCE|CORR_UNGUARDED|CORR_KEEPS);
 
     corr_db_add(p, door->done,
                 corr_pg_text(corr_form_value(p, door->name)),
