@@ -19,6 +19,8 @@
 #define CORR_LETTER_FIELDS  10
 
 
+static ngx_int_t corr_letter_begin(corr_page_t *p);
+static ngx_int_t corr_letter_look(corr_page_t *p);
 static ngx_int_t corr_letter_received(corr_page_t *p);
 static ngx_uint_t corr_letter_typed(corr_page_t *p);
 static void corr_letter_kept(corr_page_t *p, corr_rows_t *files);
@@ -130,6 +132,49 @@ corr_letter_form(corr_page_t *p)
 ngx_int_t
 corr_letter_receive(corr_page_t *p)
 {
+    ngx_int_t  rc;
+
+    rc = corr_letter_begin(p);
+
+    return rc == NGX_OK ? corr_letter_look(p) : rc;
+}
+
+
+/*
+ * The same of a form that is to be a letter at once.  One that brings all
+ * with it makes a single round trip: letter_submit() looks its key up itself,
+ * and before it is refused for anything else corr_letter_keep() does.  Not one
+ * that has a draft, or a company, which a gateway would be asked about, and
+ * paid for, a second time.
+ */
+
+ngx_int_t
+corr_letter_take(corr_page_t *p)
+{
+    ngx_int_t            rc;
+    corr_letter_form_t  *form;
+
+    rc = corr_letter_begin(p);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (corr_form_raw(p, "draft").len
+        || corr_str_is(corr_form_raw(p, "person_kind"), "legal"))
+    {
+        return corr_letter_look(p);
+    }
+
+    form = p->data;
+    form->unlooked = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_letter_begin(corr_page_t *p)
+{
     corr_letter_form_t  *form;
 
     form = corr_letter_form(p);
@@ -147,6 +192,17 @@ corr_letter_receive(corr_page_t *p)
 
     form->key = corr_form_value(p, "submission_key");
     form->draft = corr_letter_uuid(p, corr_form_raw(p, "draft"));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+corr_letter_look(corr_page_t *p)
+{
+    corr_letter_form_t  *form = p->data;
+
+    form->unlooked = 0;
 
     corr_db_begin(p, CORR_READ);
 
@@ -183,6 +239,10 @@ corr_letter_received(corr_page_t *p)
 
         return corr_reply_error(p, NGX_HTTP_CONFLICT,
                                 CORR_MSG_SUBMISSION_KEY_USED, 0, NULL);
+    }
+
+    if (p->again) {
+        return corr_letter_keep(p);
     }
 
     form->drafted = corr_form_raw(p, "draft").len && !corr_letter_typed(p);
@@ -657,7 +717,8 @@ corr_letter_refused(corr_page_t *p, const char *sqlstate,
 
 /*
  * A refused form keeps the files that passed, and with them what was
- * written: as a draft, which is there tomorrow as well.
+ * written: as a draft, which is there tomorrow as well.  One that made a
+ * letter before is not refused.
  */
 
 static ngx_int_t
@@ -667,6 +728,10 @@ corr_letter_keep(corr_page_t *p)
 
     if (form == NULL) {
         return NGX_ERROR;
+    }
+
+    if (form->unlooked) {
+        return corr_letter_look(p);
     }
 
     if (p->uploads.nelts == 0 && form->draft.len == 0) {

@@ -3,6 +3,7 @@
  * through the page that shows what was written (drafts.c).  Both begin with
  *
  *     corr_letter_receive,      what is known: this form's result, its draft
+ *                               (at once: corr_letter_take)
  *     corr_letter_check,        fields, files, captcha
  *     corr_letter_company,      the company's gateway
  *
@@ -28,6 +29,8 @@ typedef struct {
     corr_str_t                    company;      /* its name */
     corr_gateway_op_t            *call;         /* of the gateway */
     corr_redis_op_t              *left;         /* see letter_left.h */
+    unsigned                      unlooked:1;   /* its key is not known to be
+                                                   a new one */
     unsigned                      drafted:1;    /* fields are the draft's */
     unsigned                      answered:1;   /* the draft has passed the
                                                    check and its captcha */
@@ -39,6 +42,7 @@ typedef struct {
 
 
 ngx_int_t corr_letter_receive(corr_page_t *p);
+ngx_int_t corr_letter_take(corr_page_t *p);
 ngx_int_t corr_letter_check(corr_page_t *p);
 ngx_int_t corr_letter_company(corr_page_t *p);
 

@@ -31,7 +31,7 @@ const corr_step_pt  corr_letters_steps[] = {
 
 
 const corr_step_pt  corr_letter_submit_steps[] = {
-    corr_letter_receive,
+    corr_letter_take,
     corr_letter_check,
     corr_letter_company,
     corr_letter_submit,
