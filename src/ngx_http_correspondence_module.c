@@ -229,6 +229,7 @@ corr_create_main_conf(ngx_conf_t *cf)
     CORR_NUMBERS(corr_number_unset)
 
     s->pg_writers = NGX_CONF_UNSET;
+    s->pg_warm = NGX_CONF_UNSET;
     s->upload_types = NGX_CONF_UNSET_PTR;
     s->cookie_secure = NGX_CONF_UNSET_UINT;
     s->captcha = NGX_CONF_UNSET_UINT;
@@ -329,6 +330,11 @@ corr_default_clients(corr_settings_t *s)
         s->pg_writers = 6;
     }
 
+    if (s->pg_warm == NGX_CONF_UNSET) {
+        s->pg_warm = 2;
+    }
+
+    s->pg.warm = s->pg_warm;
     s->pg.writers = s->pg_writers;
     s->pg.connections += s->pg.writers;
 

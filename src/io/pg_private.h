@@ -119,6 +119,7 @@ struct corr_pg_s {
     ngx_uint_t               queued[CORR_PG_KINDS];  /* never sent */
     ngx_uint_t               up;
 
+    ngx_event_t              hold;       /* of writes in the queue */
     ngx_event_t              retry;
     ngx_uint_t               host;       /* the one to try next */
     corr_retry_t             again;      /* rounds that failed */
