@@ -881,9 +881,9 @@ corr_pg_held(ngx_event_t *ev)
 
 
 /*
- * A writer waits for the disk once for each commit, while the server syncs
- * those of many connections at once.  Where none for reads is left, one for
- * writes will do that has nothing to do.
+ * A writer waits for the disk once for each commit, or for another's lock, and
+ * what stood behind it would wait as well: it has one operation at a time.
+ * Where none for reads is left, one for writes will do that has nothing to do.
  */
 
 static corr_pg_conn_t *
@@ -891,7 +891,8 @@ corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind)
 {
     corr_pg_conn_t  *c;
 
-    c = corr_pg_least(pg, kind, pg->conf->depth);
+    c = corr_pg_least(pg, kind,
+                      kind == CORR_PG_WRITES ? 1 : pg->conf->depth);
 
     if (c == NULL && kind == CORR_PG_READS) {
         c = corr_pg_least(pg, CORR_PG_WRITES, 1);

@@ -59,7 +59,8 @@ typedef struct {
                                                  many are at work for some
                                                  milliseconds are others; 0:
                                                  all alike */
-    ngx_uint_t               depth;           /* operations per connection */
+    ngx_uint_t               depth;           /* operations per connection
+                                                 that reads; a writer has one */
     ngx_uint_t               queue;           /* waiting for a place: reads,
                                                  and as many writes */
     ngx_msec_t               connect_timeout; /* per host */
