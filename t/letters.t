@@ -122,8 +122,35 @@ is($codes[2], $codes[0], 'and again');
 $b->post('/desk/letters', { submission_key => $key });
 is($b->status, 303, 'the key is looked up before the fields');
 like($b->path, qr/sent=$codes[0]$/, 'and gives its letter');
+for my $case ([ 'with a file that is refused',
+                { %same, file => [[ 'a.png', 'no picture', 'image/png' ]] } ],
+              [ 'with no file', { %same } ],
+              [ 'with a wrong field', { %same, subject => '',
+                                        file => one('once') } ],
+              [ 'with another kind', { %same, person_kind => 'x' } ],
+              [ 'as a draft that is gone',
+                { %same, draft => '00000000-0000-0000-0000-000000000000' } ])
+{
+    my ($how, $fields) = @$case;
+
+    $b->post('/desk/letters', $fields);
+    is($b->status, 303, "$how: not refused");
+    like($b->path // '', qr/sent=$codes[0]$/, "$how: its letter");
+}
+
+is($p->value('SELECT count(*) FROM drafts WHERE person_id = ?', $me), 0,
+   'no draft is left of them');
 is($p->value('SELECT count(*) FROM letters WHERE person_id = ?', $me), 2,
    'two letters in all');
+
+# a key that made something else
+
+$b->get('/desk/tickets/new')->submit({ subject => 'کمک', body => 'متن' })
+  ->expect(303, 'a ticket');
+$b->post('/desk/letters', { %same, file => one('other'), submission_key =>
+    $p->value("SELECT key FROM submissions WHERE action = 'ticket'") });
+is($b->status, 409, 'a key that made something else');
+$b->get('/desk/letters');
 
 # at the same moment, over two connections
 

@@ -298,10 +298,10 @@ for my $stamped (0, 1) {
     print $s "GET $held HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-7\r\n"
         . 'Cookie: correspondence=' . $late->cookie('correspondence')
         . "\r\nConnection: close\r\n\r\n";
-    Portal::wait_until(10, sub {
+    ok(Portal::wait_until(10, sub {
         $p->value(q{SELECT count(*) FROM pg_stat_activity
             WHERE wait_event_type = 'Lock' AND query LIKE '%file_read%'})
-    });
+    }), 'a reader who waits');
     others($late)->submit({}, 'form:has([name="all"])')
                  ->expect(303, 'the others');
     $lock->commit;

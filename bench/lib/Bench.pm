@@ -138,10 +138,12 @@ use constant FREED => 6 * 60;
 sub forget_freed {
     my ($p, $since) = @_;
     my $left = $since + FREED - time;
-    my ($device, $type) = split ' ', `findmnt -n -o SOURCE,FSTYPE -T @{[ $p->dir ]}`;
+    my ($device, $type) = split ' ',
+        `findmnt -n -v -o SOURCE,FSTYPE -T @{[ $p->dir ]}`;
+    my ($name) = (abs_path($device // '') // '') =~ m{([^/]+)$};
+    my @journal = defined $name ? glob "/proc/fs/jbd2/$name-*" : ();
 
-    return if $left <= 0 || ($type // '') ne 'ext4'
-              || glob '/proc/fs/jbd2/' . ($device =~ s{.*/}{}r) . '-*';
+    return if $left <= 0 || ($type // '') ne 'ext4' || @journal;
 
     print "  (waits ", int $left, " s until ext4 has forgotten freed inodes)\n";
     sleep $left;

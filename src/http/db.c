@@ -527,11 +527,6 @@ corr_db_rows(corr_page_t *p, ngx_uint_t i)
 
 
 /*
- * The guard's row: no row, and the session is over; a row tells the page
- * who it is for.  A write's guard has raised already if anything was wrong.
- */
-
-/*
  * The session is there and counts no more: all of its person's were ended,
  * on another device.  A form that leaves something behind when nobody is
  * logged in begins anew as nobody's.
@@ -549,6 +544,11 @@ corr_db_stranger(corr_page_t *p)
     return corr_session_missing(p);
 }
 
+
+/*
+ * The guard's row: no row, and the session is over; a row tells the page
+ * who it is for.  A write's guard has raised already if anything was wrong.
+ */
 
 static ngx_int_t
 corr_db_check_guard(corr_page_t *p)

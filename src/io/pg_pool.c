@@ -46,8 +46,9 @@ static corr_pg_conn_t *corr_pg_choose(corr_pg_t *pg, corr_pg_kind_e kind);
 static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind,
     ngx_uint_t depth);
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
+static void corr_pg_serve(corr_pg_t *pg, corr_pg_kind_e kind);
+static ngx_uint_t corr_pg_holds(corr_pg_t *pg);
 static ngx_uint_t corr_pg_warm(corr_pg_t *pg);
-static void corr_pg_hold(corr_pg_t *pg);
 static void corr_pg_held(ngx_event_t *ev);
 static ngx_int_t corr_pg_ask(corr_pg_conn_t *c);
 static void corr_pg_told(corr_owner_t *owner);
@@ -783,7 +784,12 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
         return;
     }
 
-    held = work->kind == CORR_PG_WRITES && !ngx_exiting && corr_pg_warm(pg);
+    held = work->kind == CORR_PG_WRITES && corr_pg_holds(pg);
+
+    if (work->kind == CORR_PG_WRITES && !held && pg->hold.timer_set) {
+        ngx_del_timer(&pg->hold);
+        corr_pg_is_free(pg);
+    }
 
     /* nobody overtakes those who wait */
 
@@ -807,7 +813,10 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
     op->op.in_client = 1;
 
     if (held) {
-        corr_pg_hold(pg);
+        if (!pg->hold.timer_set) {
+            ngx_add_timer(&pg->hold, CORR_PG_HOLD);
+        }
+
         return;
     }
 
@@ -821,8 +830,23 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
  * A backend that worked a moment ago finds what it needs in the caches of its
  * processor, and two that always work are cheaper than six in turns
  * (bench/README.md, "Sending scans").  So a write waits a little for one of
- * them, before another one is woken; where commits are slow, or many wait, all
- * are at work.  Late ones do not count: who waits for them waits long.
+ * them, before another one is woken.
+ */
+
+static ngx_uint_t
+corr_pg_holds(corr_pg_t *pg)
+{
+    return !ngx_exiting
+           && corr_pg_warm(pg)
+           && pg->queued[CORR_PG_WRITES] < CORR_PG_HELD
+           && pg->queued[CORR_PG_WRITES] < pg->conf->queue;
+}
+
+
+/*
+ * Are the warm ones at work, and no other?  One more that had to be woken
+ * shows that they do not suffice: commits are slow, or many.  Late ones do
+ * not count: who waits for them waits long.
  */
 
 static ngx_uint_t
@@ -843,29 +867,11 @@ corr_pg_warm(corr_pg_t *pg)
         }
     }
 
-    return pg->conf->warm && busy >= pg->conf->warm;
+    return busy && busy == pg->conf->warm;
 }
 
 
-static void
-corr_pg_hold(corr_pg_t *pg)
-{
-    if (pg->queued[CORR_PG_WRITES] <= CORR_PG_HELD) {
-
-        if (!pg->hold.timer_set) {
-            ngx_add_timer(&pg->hold, CORR_PG_HOLD);
-        }
-
-        return;
-    }
-
-    if (pg->hold.timer_set) {
-        ngx_del_timer(&pg->hold);
-    }
-
-    corr_pg_held(&pg->hold);
-}
-
+/* They were not free in time. */
 
 static void
 corr_pg_held(ngx_event_t *ev)
@@ -942,33 +948,51 @@ corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c)
 }
 
 
+/*
+ * Each kind is first in turns: where they share what there is, as when a server
+ * lets few connections in, neither waits for ever.
+ */
+
 void
 corr_pg_is_free(corr_pg_t *pg)
 {
-    ngx_uint_t       i;
+    ngx_uint_t  i;
+
+    for (i = 0; i < CORR_PG_KINDS; i++) {
+        corr_pg_serve(pg, (pg->turn + i) % CORR_PG_KINDS);
+    }
+
+    pg->turn++;
+}
+
+
+static void
+corr_pg_serve(corr_pg_t *pg, corr_pg_kind_e kind)
+{
     ngx_queue_t     *q;
     corr_pg_conn_t  *c;
     corr_pg_work_t  *work;
 
-    for (i = 0; i < CORR_PG_KINDS; i++) {
+    while (!ngx_queue_empty(&pg->queue[kind])) {
 
-        while (!ngx_queue_empty(&pg->queue[i])) {
-            if (i == CORR_PG_WRITES && pg->hold.timer_set && corr_pg_warm(pg))
-            {
-                break;
-            }
-
-            q = ngx_queue_head(&pg->queue[i]);
-            work = ngx_queue_data(q, corr_pg_work_t, queue);
-
-            c = corr_pg_choose(pg, i);
-            if (c == NULL) {
-                break;
-            }
-
-            corr_pg_wait_over(work);
-            corr_pg_dispatch(work, c);
+        if (kind == CORR_PG_WRITES && pg->hold.timer_set && corr_pg_warm(pg)) {
+            return;
         }
+
+        c = corr_pg_choose(pg, kind);
+        if (c == NULL) {
+            return;
+        }
+
+        q = ngx_queue_head(&pg->queue[kind]);
+        work = ngx_queue_data(q, corr_pg_work_t, queue);
+
+        corr_pg_wait_over(work);
+        corr_pg_dispatch(work, c);
+    }
+
+    if (kind == CORR_PG_WRITES && pg->hold.timer_set) {
+        ngx_del_timer(&pg->hold);
     }
 }
 

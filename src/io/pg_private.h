@@ -48,7 +48,7 @@ typedef enum {
 
 /*
  * A commit may wait for long, for a disk or a standby, and what is sent
- * behind it waits as well: so what reads never stands behind what writes.
+ * behind it would wait as well: nothing is, and what reads has its own.
  */
 
 typedef enum {
@@ -120,6 +120,7 @@ struct corr_pg_s {
     ngx_uint_t               up;
 
     ngx_event_t              hold;       /* of writes in the queue */
+    ngx_uint_t               turn;       /* whose queue is looked at first */
     ngx_event_t              retry;
     ngx_uint_t               host;       /* the one to try next */
     corr_retry_t             again;      /* rounds that failed */

@@ -160,7 +160,7 @@ corr_letter_take(corr_page_t *p)
     }
 
     if (corr_form_raw(p, "draft").len
-        || corr_str_is(corr_form_raw(p, "person_kind"), "legal"))
+        || !corr_str_is(corr_form_raw(p, "person_kind"), "natural"))
     {
         return corr_letter_look(p);
     }
