@@ -19,7 +19,7 @@ static ngx_int_t corr_conf_some(ngx_int_t n);
 
 
 /*
- * correspondence_postgres "host=…" [connections=N] [writers=N] [warm=N]
+ * correspondence_postgres "host=…" [connections=N] [writers=N]
  *                         [timeout=TIME] [connect_timeout=TIME] [depth=N]
  *                         [queue=N];
  */
@@ -47,12 +47,6 @@ corr_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         {
             s->pg_writers = ngx_atoi(rest.data, rest.len);
             rest.len = s->pg_writers == NGX_ERROR ? 0 : rest.len;
-
-        } else if (corr_conf_option(cf, &value[i], "warm=", &rest)
-                   == NGX_OK)
-        {
-            s->pg_warm = ngx_atoi(rest.data, rest.len);
-            rest.len = s->pg_warm == NGX_ERROR ? 0 : rest.len;
 
         } else if (corr_conf_option(cf, &value[i], "depth=", &rest)
                    == NGX_OK)

@@ -229,7 +229,6 @@ corr_create_main_conf(ngx_conf_t *cf)
     CORR_NUMBERS(corr_number_unset)
 
     s->pg_writers = NGX_CONF_UNSET;
-    s->pg_warm = NGX_CONF_UNSET;
     s->upload_types = NGX_CONF_UNSET_PTR;
     s->cookie_secure = NGX_CONF_UNSET_UINT;
     s->captcha = NGX_CONF_UNSET_UINT;
@@ -327,14 +326,9 @@ corr_default_clients(corr_settings_t *s)
     }
 
     if (s->pg_writers == NGX_CONF_UNSET) {
-        s->pg_writers = 6;
+        s->pg_writers = 3;
     }
 
-    if (s->pg_warm == NGX_CONF_UNSET) {
-        s->pg_warm = 2;
-    }
-
-    s->pg.warm = s->pg_warm;
     s->pg.writers = s->pg_writers;
     s->pg.connections += s->pg.writers;
 

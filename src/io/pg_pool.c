@@ -17,10 +17,6 @@
 /* One that is lost so soon counts as an attempt that failed. */
 #define CORR_PG_SHORT_LIFE   1000
 
-/* How long a write waits for a warm backend, milliseconds, and how many do. */
-#define CORR_PG_HOLD         5
-#define CORR_PG_HELD         8
-
 
 static const char *corr_pg_options(corr_pg_t *pg, corr_pg_host_t *host);
 static u_char *corr_pg_escape(u_char *p, ngx_str_t *s);
@@ -47,9 +43,6 @@ static corr_pg_conn_t *corr_pg_least(corr_pg_t *pg, corr_pg_kind_e kind,
     ngx_uint_t depth);
 static void corr_pg_dispatch(corr_pg_work_t *work, corr_pg_conn_t *c);
 static void corr_pg_serve(corr_pg_t *pg, corr_pg_kind_e kind);
-static ngx_uint_t corr_pg_holds(corr_pg_t *pg);
-static ngx_uint_t corr_pg_warm(corr_pg_t *pg);
-static void corr_pg_held(ngx_event_t *ev);
 static ngx_int_t corr_pg_ask(corr_pg_conn_t *c);
 static void corr_pg_told(corr_owner_t *owner);
 static void corr_pg_kept(corr_pg_conn_t *c);
@@ -85,10 +78,6 @@ corr_pg_create(ngx_cycle_t *cycle, const corr_pg_conf_t *conf)
     for (i = 0; i < CORR_PG_KINDS; i++) {
         ngx_queue_init(&pg->queue[i]);
     }
-
-    pg->hold.handler = corr_pg_held;
-    pg->hold.data = pg;
-    pg->hold.log = cycle->log;
 
     pg->retry.handler = corr_pg_retry;
     pg->retry.data = pg;
@@ -173,10 +162,6 @@ corr_pg_destroy(corr_pg_t *pg)
 
     if (pg->retry.timer_set) {
         ngx_del_timer(&pg->retry);
-    }
-
-    if (pg->hold.timer_set) {
-        ngx_del_timer(&pg->hold);
     }
 
     ngx_destroy_pool(pg->pool);
@@ -770,7 +755,6 @@ void
 corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 {
     corr_pg_t       *pg;
-    ngx_uint_t       held;
     corr_pg_conn_t  *c;
     corr_pg_work_t  *work = (corr_pg_work_t *) op;
 
@@ -784,16 +768,9 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
         return;
     }
 
-    held = work->kind == CORR_PG_WRITES && corr_pg_holds(pg);
-
-    if (work->kind == CORR_PG_WRITES && !held && pg->hold.timer_set) {
-        ngx_del_timer(&pg->hold);
-        corr_pg_is_free(pg);
-    }
-
     /* nobody overtakes those who wait */
 
-    c = ngx_queue_empty(&pg->queue[work->kind]) && !held
+    c = ngx_queue_empty(&pg->queue[work->kind])
         ? corr_pg_choose(pg, work->kind) : NULL;
 
     if (c != NULL) {
@@ -812,77 +789,9 @@ corr_pg_send(corr_pg_op_t *op, ngx_msec_t timeout)
 
     op->op.in_client = 1;
 
-    if (held) {
-        if (!pg->hold.timer_set) {
-            ngx_add_timer(&pg->hold, CORR_PG_HOLD);
-        }
-
-        return;
-    }
-
     /* a worker that quits connects for those who ask only */
 
     corr_pg_grow(pg);
-}
-
-
-/*
- * A backend that worked a moment ago finds what it needs in the caches of its
- * processor, and two that always work are cheaper than six in turns
- * (bench/README.md, "Sending scans").  So a write waits a little for one of
- * them, before another one is woken.
- */
-
-static ngx_uint_t
-corr_pg_holds(corr_pg_t *pg)
-{
-    return !ngx_exiting
-           && corr_pg_warm(pg)
-           && pg->queued[CORR_PG_WRITES] < CORR_PG_HELD
-           && pg->queued[CORR_PG_WRITES] < pg->conf->queue;
-}
-
-
-/*
- * Are the warm ones at work, and no other?  One more that had to be woken
- * shows that they do not suffice: commits are slow, or many.  Late ones do
- * not count: who waits for them waits long.
- */
-
-static ngx_uint_t
-corr_pg_warm(corr_pg_t *pg)
-{
-    ngx_uint_t       i, busy;
-    corr_pg_conn_t  *c;
-
-    busy = 0;
-
-    for (i = 0; i < pg->conf->connections; i++) {
-        c = &pg->conns[i];
-
-        if (c->kind == CORR_PG_WRITES && c->state == CORR_PG_UP
-            && c->in_flight && !c->stall.timer_set)
-        {
-            busy++;
-        }
-    }
-
-    return busy && busy == pg->conf->warm;
-}
-
-
-/* They were not free in time. */
-
-static void
-corr_pg_held(ngx_event_t *ev)
-{
-    corr_pg_t  *pg = ev->data;
-
-    corr_pg_is_free(pg);
-
-    if (!ngx_queue_empty(&pg->queue[CORR_PG_WRITES])) {
-        corr_pg_grow(pg);
-    }
 }
 
 
@@ -975,10 +884,6 @@ corr_pg_serve(corr_pg_t *pg, corr_pg_kind_e kind)
 
     while (!ngx_queue_empty(&pg->queue[kind])) {
 
-        if (kind == CORR_PG_WRITES && pg->hold.timer_set && corr_pg_warm(pg)) {
-            return;
-        }
-
         c = corr_pg_choose(pg, kind);
         if (c == NULL) {
             return;
@@ -989,10 +894,6 @@ corr_pg_serve(corr_pg_t *pg, corr_pg_kind_e kind)
 
         corr_pg_wait_over(work);
         corr_pg_dispatch(work, c);
-    }
-
-    if (kind == CORR_PG_WRITES && pg->hold.timer_set) {
-        ngx_del_timer(&pg->hold);
     }
 }
 

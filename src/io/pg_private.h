@@ -119,7 +119,6 @@ struct corr_pg_s {
     ngx_uint_t               queued[CORR_PG_KINDS];  /* never sent */
     ngx_uint_t               up;
 
-    ngx_event_t              hold;       /* of writes in the queue */
     ngx_uint_t               turn;       /* whose queue is looked at first */
     ngx_event_t              retry;
     ngx_uint_t               host;       /* the one to try next */

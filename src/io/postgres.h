@@ -55,10 +55,6 @@ typedef struct {
     ngx_uint_t               connections;     /* per worker, in all */
     ngx_uint_t               writers;         /* of them, for operations that
                                                  write; 0: for all alike */
-    ngx_uint_t               warm;            /* of the writers: only when so
-                                                 many are at work for some
-                                                 milliseconds are others; 0:
-                                                 all alike */
     ngx_uint_t               depth;           /* operations per connection
                                                  that reads; a writer has one */
     ngx_uint_t               queue;           /* waiting for a place: reads,

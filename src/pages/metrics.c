@@ -280,8 +280,7 @@ corr_metrics_clients(corr_metrics_t *m, corr_counters_t *c)
                        "Operations under way",
                        offsetof(corr_client_figures_t, in_flight));
     corr_metrics_gauge(m, c, "operations_queued",
-                       "Operations that wait for a place, "
-                       "or some milliseconds for a better one",
+                       "Operations that wait for a place",
                        offsetof(corr_client_figures_t, queued));
     corr_metrics_gauge(m, c, "connections",
                        "Connections that are usable",

@@ -37,7 +37,6 @@ typedef struct {
                                                 services/gateway.h */
 
     ngx_int_t                pg_writers;     /* as written; pg has both */
-    ngx_int_t                pg_warm;
 
     ngx_str_t                html;
     ngx_str_t                key_file;
