@@ -11,7 +11,7 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
         OR f.draft_id IS NOT NULL AND f.person_id = $1::bigint);
 
 -- The same after person_guard_note, into the audit: one who gets a row has
--- read it.
+-- read it.  → is_draft as well, which no clerk sees a file of
 -- name: file_read
 SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
        f.draft_id IS NOT NULL AS is_draft, file_read(f.id) AS ok
@@ -35,7 +35,7 @@ SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name
 -- The same after staff_guard_write, into the audit.
 -- name: clerk_file_read
 SELECT encode(f.sha256, 'hex') AS sha256, f.size, f.media_type, f.name,
-       f.draft_id IS NOT NULL AS is_draft, staff_file_read(f.id) AS ok
+       staff_file_read(f.id) AS ok
   FROM files AS f
   JOIN staff AS s ON s.id = $1::bigint
  WHERE f.id = $2::uuid

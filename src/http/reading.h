@@ -43,7 +43,10 @@ ngx_int_t corr_reading_ask(corr_page_t *p, corr_str_t token);
  */
 ngx_int_t corr_reading_find(corr_page_t *p, corr_reading_t *reading);
 
-/* PostgreSQL allowed it, in answer to what was asked behind _ask(). */
+/*
+ * PostgreSQL allowed it, in answer to what was asked behind _ask().  Nothing
+ * where that asked nothing, as of a header alone.
+ */
 void corr_reading_note(corr_page_t *p, const corr_reading_t *reading);
 
 /*

@@ -75,9 +75,7 @@ corr_file_allowed(corr_page_t *p)
 
     /* a draft's files come and go with it: those are asked for each time */
 
-    if (p->request->method == NGX_HTTP_GET
-        && !corr_rows_int(file, 0, "is_draft"))
-    {
+    if (!corr_rows_int(file, 0, "is_draft")) {
         corr_reading_note(p, &reading);
     }
 
