@@ -122,6 +122,7 @@ is($codes[2], $codes[0], 'and again');
 $b->post('/desk/letters', { submission_key => $key });
 is($b->status, 303, 'the key is looked up before the fields');
 like($b->path, qr/sent=$codes[0]$/, 'and gives its letter');
+
 for my $case ([ 'with a file that is refused',
                 { %same, file => [[ 'a.png', 'no picture', 'image/png' ]] } ],
               [ 'with no file', { %same } ],

@@ -98,5 +98,4 @@ for my $case ([ 1, 'one' ], [ 2, 'all but one' ]) {
     is(saved("$name, later"), $n, "$name: which are written then");
 }
 
-
 $p->done;

@@ -241,6 +241,8 @@ corr_letter_received(corr_page_t *p)
                                 CORR_MSG_SUBMISSION_KEY_USED, 0, NULL);
     }
 
+    /* it was refused, and made no letter before: corr_letter_keep() goes on */
+
     if (p->again) {
         return corr_letter_keep(p);
     }
